@@ -1,0 +1,190 @@
+// Package introspect is an OAuth 2.0 Token Introspection client (RFC 7662): a token in, the authorization server's claims
+// about it out. It decides nothing about the token.
+package introspect
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"healthlake-smart-on-fhir/internal/claims"
+)
+
+// maxAnswer bounds what is read of an answer. Real ones are below 2 KiB.
+const maxAnswer = 64 << 10
+
+// Kind says what went wrong, in a word that suits a log line and a metric.
+type Kind string
+
+// The kinds of Error.
+const (
+	KindTimeout      Kind = "timeout"      // the context ended before the whole answer was there
+	KindUnreachable  Kind = "unreachable"  // no connection, a broken one, or one that could not be trusted (TLS)
+	KindRedirect     Kind = "redirect"     // any 3xx; it is never followed, since the token would go with it
+	KindUnauthorized Kind = "unauthorized" // 401 or 403: the server refuses our own credentials (RFC 7662 section 2.3)
+	KindStatus       Kind = "status"       // any other status but 200
+	KindTooLarge     Kind = "too_large"    // an answer over 64 KiB
+	KindMalformed    Kind = "malformed"    // an answer that is not one JSON object
+	KindSettings     Kind = "settings"     // an endpoint or credential that cannot be used; no request was made
+)
+
+// Error is every error that Introspect returns. Its text holds neither the token nor a credential nor anything of the
+// answer's body.
+type Error struct {
+	Kind   Kind
+	Status int // the HTTP status where there was one, else 0
+	cause  error
+}
+
+func (e *Error) Error() string {
+	switch {
+	case e.cause != nil:
+		return fmt.Sprintf("introspection: %s: %v", e.Kind, e.cause)
+	case e.Status != 0:
+		return fmt.Sprintf("introspection: %s: HTTP status %d", e.Kind, e.Status)
+	}
+	return "introspection: " + string(e.Kind)
+}
+
+// Unwrap gives the transport's error, where there was one.
+func (e *Error) Unwrap() error { return e.cause }
+
+// Client sends introspection requests. It is safe for concurrent use and keeps connections open between calls, so a
+// process needs one.
+type Client struct {
+	transport http.RoundTripper
+}
+
+// New returns a client that sends its requests through transport, which must not follow redirects; NewTransport makes
+// one that fits.
+func New(transport http.RoundTripper) *Client {
+	return &Client{transport: transport}
+}
+
+// NewTransport returns a transport for the one host that this process talks to: HTTP/1.1 with connections kept open, TLS
+// 1.2 or later, certificates checked against the system's roots, no proxy whatever the environment says, and no
+// compression, so that a small answer cannot unfold into a large one.
+func NewTransport() *http.Transport {
+	protocols := new(http.Protocols)
+	protocols.SetHTTP1(true)
+	return &http.Transport{
+		Protocols:              protocols,
+		DialContext:            (&net.Dialer{KeepAlive: 15 * time.Second}).DialContext,
+		TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12},
+		MaxIdleConnsPerHost:    4,
+		DisableCompression:     true,
+		MaxResponseHeaderBytes: 32 << 10,
+	}
+}
+
+// Introspect asks the authorization server at endpoint about token. The claims are what the server sent, active among
+// them; whether the token is good is for the caller to decide. Every error is an *Error. The context's deadline bounds
+// the whole exchange, the body included.
+func (c *Client) Introspect(ctx context.Context, endpoint string, auth Auth, token string) (claims.Set, error) {
+	request, err := newRequest(ctx, endpoint, auth, token)
+	if err != nil {
+		return nil, &Error{Kind: KindSettings, cause: err}
+	}
+	response, err := c.transport.RoundTrip(request)
+	if err != nil {
+		return nil, transportError(ctx, err)
+	}
+	defer response.Body.Close()
+
+	switch status := response.StatusCode; {
+	case status == http.StatusOK:
+	case status >= 300 && status < 400:
+		return nil, &Error{Kind: KindRedirect, Status: status}
+	case status == http.StatusUnauthorized, status == http.StatusForbidden:
+		return nil, &Error{Kind: KindUnauthorized, Status: status}
+	default:
+		return nil, &Error{Kind: KindStatus, Status: status}
+	}
+
+	body, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer+1))
+	if err != nil {
+		return nil, transportError(ctx, err)
+	}
+	if len(body) > maxAnswer {
+		return nil, &Error{Kind: KindTooLarge, Status: response.StatusCode}
+	}
+	set, err := claims.Parse(body)
+	if err != nil {
+		return nil, &Error{Kind: KindMalformed, Status: response.StatusCode, cause: err}
+	}
+	return set, nil
+}
+
+// newRequest builds the request of RFC 7662 section 2.1.
+func newRequest(ctx context.Context, endpoint string, auth Auth, token string) (*http.Request, error) {
+	target, err := url.Parse(endpoint)
+	if err != nil {
+		return nil, errors.New("the endpoint is not a URL") // the parser's text would quote it
+	}
+	if !secure(target) {
+		return nil, errors.New("the endpoint is not an absolute https URL")
+	}
+	form := url.Values{"token": {token}, "token_type_hint": {"access_token"}}
+	header := http.Header{
+		"Accept":       {"application/json"},
+		"Content-Type": {"application/x-www-form-urlencoded"},
+		// A nil value sends no such header and tells the transport that this POST may be repeated: introspection changes
+		// nothing, so a request that meets a connection which the server has just closed goes out again on a new one.
+		"Idempotency-Key": nil,
+	}
+	if err := auth.apply(form, header); err != nil {
+		return nil, err
+	}
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, target.String(), strings.NewReader(form.Encode()))
+	if err != nil {
+		return nil, errors.New("the endpoint is not a URL")
+	}
+	request.Header = header
+	return request, nil
+}
+
+// secure tells whether a token may be sent there: over TLS, or without it to this very machine. RFC 7662 section 4
+// requires TLS.
+func secure(target *url.URL) bool {
+	host := target.Hostname()
+	if host == "" {
+		return false
+	}
+	if target.Scheme == "https" {
+		return true
+	}
+	ip := net.ParseIP(host)
+	return target.Scheme == "http" && (host == "localhost" || ip != nil && ip.IsLoopback())
+}
+
+func transportError(ctx context.Context, err error) *Error {
+	kind := KindUnreachable
+	var timeout net.Error
+	if ctx.Err() != nil || errors.As(err, &timeout) && timeout.Timeout() {
+		kind = KindTimeout
+	}
+	return &Error{Kind: kind, cause: withoutPeerText(err)}
+}
+
+// withoutPeerText keeps the errors of the network, of TLS and of the context. The others are net/http's about an answer
+// that is not HTTP, and those quote it.
+func withoutPeerText(err error) error {
+	var (
+		network     net.Error
+		certificate *tls.CertificateVerificationError
+		record      tls.RecordHeaderError
+		alert       tls.AlertError
+	)
+	if errors.As(err, &network) || errors.As(err, &certificate) || errors.As(err, &record) || errors.As(err, &alert) ||
+		errors.Is(err, context.Canceled) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		return err
+	}
+	return errors.New("the answer is not HTTP")
+}

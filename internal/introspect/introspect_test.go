@@ -1,0 +1,393 @@
+package introspect_test
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"healthlake-smart-on-fhir/internal/claims"
+	"healthlake-smart-on-fhir/internal/introspect"
+)
+
+// theToken would show up in any text that leaks it.
+const theToken = "the-token"
+
+func ask(t *testing.T, endpoint string, auth introspect.Auth) (claims.Set, error) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	transport := introspect.NewTransport()
+	defer transport.CloseIdleConnections()
+	return introspect.New(transport).Introspect(ctx, endpoint, auth, theToken)
+}
+
+func wantKind(t *testing.T, err error, want introspect.Kind) *introspect.Error {
+	t.Helper()
+	var failure *introspect.Error
+	if !errors.As(err, &failure) || failure.Kind != want {
+		t.Fatalf("got error %v, want kind %s", err, want)
+	}
+	for _, private := range []string{theToken, "s3cret", "k3y", "leak"} {
+		if strings.Contains(err.Error(), private) {
+			t.Errorf("the error holds %q: %v", private, err)
+		}
+	}
+	return failure
+}
+
+func TestRequest(t *testing.T) {
+	basic := func(pair string) string { return "Basic " + base64.StdEncoding.EncodeToString([]byte(pair)) }
+	all := introspect.Auth{ClientID: "a:b c", ClientSecret: "s3cret/+%&é", APIKey: "k3y"}
+	with := func(method introspect.Method, change func(*introspect.Auth)) introspect.Auth {
+		auth := all
+		auth.Method = method
+		if change != nil {
+			change(&auth)
+		}
+		return auth
+	}
+	for name, test := range map[string]struct {
+		auth          introspect.Auth
+		authorization string
+		form          url.Values // beside token and token_type_hint
+	}{
+		"bearer": {auth: with(introspect.MethodBearer, nil), authorization: "Bearer k3y"},
+		// RFC 6749 section 2.3.1 and appendix B: a space is a plus sign, a colon and all beyond ASCII are percent-encoded.
+		"basic": {auth: with(introspect.MethodBasic, nil), authorization: basic("a%3Ab+c:s3cret%2F%2B%25%26%C3%A9")},
+		"post": {auth: with(introspect.MethodPost, nil),
+			form: url.Values{"client_id": {"a:b c"}, "client_secret": {"s3cret/+%&é"}}},
+		"none":                  {auth: with(introspect.MethodNone, nil)},
+		"auto with an API key":  {auth: with(introspect.MethodAuto, nil), authorization: "Bearer k3y"},
+		"auto without":          {auth: with(introspect.MethodAuto, func(a *introspect.Auth) { a.APIKey = "" }), authorization: basic("a%3Ab+c:s3cret%2F%2B%25%26%C3%A9")},
+		"auto with an id alone": {auth: introspect.Auth{Method: introspect.MethodAuto, ClientID: "a:b c"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				if r.Method != http.MethodPost || r.URL.String() != "/introspect?x=1" {
+					t.Errorf("got %s %s", r.Method, r.URL)
+				}
+				if got := r.Header.Get("Content-Type"); got != "application/x-www-form-urlencoded" {
+					t.Errorf("Content-Type %q", got)
+				}
+				if got := r.Header.Get("Accept"); got != "application/json" {
+					t.Errorf("Accept %q", got)
+				}
+				if got := r.Header.Get("Authorization"); got != test.authorization {
+					t.Errorf("Authorization %q, want %q", got, test.authorization)
+				}
+				if _, ok := r.Header["Idempotency-Key"]; ok {
+					t.Error("Idempotency-Key is sent")
+				}
+				want := url.Values{"token": {theToken}, "token_type_hint": {"access_token"}}
+				for key, values := range test.form {
+					want[key] = values
+				}
+				body, _ := io.ReadAll(r.Body)
+				if got := string(body); got != want.Encode() {
+					t.Errorf("form %s, want %s", got, want.Encode())
+				}
+				fmt.Fprint(w, `{"active": true, "scope": "a b"}`)
+			}))
+			defer server.Close()
+			set, err := ask(t, server.URL+"/introspect?x=1", test.auth)
+			if err != nil || !set.True("active") || string(set["scope"]) != `"a b"` {
+				t.Errorf("got %s, %v", set, err)
+			}
+		})
+	}
+}
+
+func TestSettingsThatCannotWorkMakeNoRequest(t *testing.T) {
+	var requests atomic.Int32
+	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { requests.Add(1) }))
+	defer server.Close()
+	none := introspect.Auth{Method: introspect.MethodNone}
+	for name, test := range map[string]struct {
+		endpoint string
+		auth     introspect.Auth
+	}{
+		"bearer without a key":       {server.URL, introspect.Auth{Method: introspect.MethodBearer, ClientID: "id", ClientSecret: "s3cret"}},
+		"basic without a secret":     {server.URL, introspect.Auth{Method: introspect.MethodBasic, ClientID: "id", APIKey: "k3y"}},
+		"basic without an id":        {server.URL, introspect.Auth{Method: introspect.MethodBasic, ClientSecret: "s3cret"}},
+		"post without a secret":      {server.URL, introspect.Auth{Method: introspect.MethodPost, ClientID: "id"}},
+		"no method":                  {server.URL, introspect.Auth{APIKey: "k3y"}},
+		"plain HTTP":                 {"http://idp.example/introspect?leak", none},
+		"plain HTTP to an address":   {"http://192.0.2.1/introspect?leak", none},
+		"a host that looks like one": {"http://localhost.example/leak", none},
+		"a relative URL":             {"/introspect/leak", none},
+		"no URL":                     {"https://%zz leak", none},
+		"another scheme":             {"file:///etc/leak", none},
+		"nothing":                    {"", none},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := ask(t, test.endpoint, test.auth)
+			wantKind(t, err, introspect.KindSettings)
+		})
+	}
+	if got := requests.Load(); got != 0 {
+		t.Errorf("%d requests, want none", got)
+	}
+}
+
+func TestStatus(t *testing.T) {
+	var elsewhere atomic.Int32
+	other := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		elsewhere.Add(1)
+		fmt.Fprint(w, `{"active": true}`)
+	}))
+	defer other.Close()
+	for status, want := range map[int]introspect.Kind{
+		201: introspect.KindStatus, 204: introspect.KindStatus,
+		301: introspect.KindRedirect, 302: introspect.KindRedirect, 303: introspect.KindRedirect,
+		307: introspect.KindRedirect, 308: introspect.KindRedirect,
+		400: introspect.KindStatus, 404: introspect.KindStatus, 429: introspect.KindStatus,
+		401: introspect.KindUnauthorized, 403: introspect.KindUnauthorized,
+		500: introspect.KindStatus, 502: introspect.KindStatus, 503: introspect.KindStatus,
+	} {
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Location", other.URL+"/leak")
+			w.WriteHeader(status)
+			if status != http.StatusNoContent {
+				fmt.Fprint(w, `{"active": true, "leak": 1}`)
+			}
+		}))
+		set, err := ask(t, server.URL, introspect.Auth{Method: introspect.MethodNone})
+		server.Close()
+		if set != nil {
+			t.Errorf("status %d: got claims %s", status, set)
+		}
+		if failure := wantKind(t, err, want); failure.Status != status {
+			t.Errorf("got status %d, want %d", failure.Status, status)
+		}
+	}
+	if got := elsewhere.Load(); got != 0 {
+		t.Errorf("%d requests followed a redirect", got)
+	}
+}
+
+func TestBody(t *testing.T) {
+	pad := func(size int) string {
+		const frame = `{"active": true, "pad": ""}`
+		return strings.Replace(frame, `""`, `"`+strings.Repeat("x", size-len(frame))+`"`, 1)
+	}
+	for name, test := range map[string]struct {
+		body string
+		want introspect.Kind // "": accepted
+	}{
+		"64 KiB":                 {pad(64 << 10), ""},
+		"a byte more":            {pad(64<<10 + 1), introspect.KindTooLarge},
+		"10 MB":                  {pad(10 << 20), introspect.KindTooLarge},
+		"nothing":                {"", introspect.KindMalformed},
+		"HTML":                   {"<html>leak</html>", introspect.KindMalformed},
+		"null":                   {"null", introspect.KindMalformed},
+		"an array":               {`[{"active": true}]`, introspect.KindMalformed},
+		"a name twice":           {`{"active": false, "active": true}`, introspect.KindMalformed},
+		"text behind the object": {`{"active": true}leak`, introspect.KindMalformed},
+	} {
+		t.Run(name, func(t *testing.T) {
+			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				_, _ = io.WriteString(w, test.body) // fails where the client has hung up, which is what it should do
+			}))
+			defer server.Close()
+			set, err := ask(t, server.URL, introspect.Auth{Method: introspect.MethodNone})
+			if test.want != "" {
+				wantKind(t, err, test.want)
+			} else if err != nil || !set.True("active") {
+				t.Errorf("got %v", err)
+			}
+		})
+	}
+}
+
+// rawServer answers every connection by hand.
+func rawServer(t *testing.T, serve func(net.Conn)) string {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { listener.Close() })
+	go func() {
+		for {
+			conn, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			go func() {
+				defer conn.Close()
+				serve(conn)
+			}()
+		}
+	}()
+	return "http://" + listener.Addr().String()
+}
+
+// readRequest reads up to the end of the form, which is the whole request.
+func readRequest(conn net.Conn) {
+	buffer := make([]byte, 4096)
+	for read := ""; !strings.Contains(read, "token_type_hint=access_token"); {
+		n, err := conn.Read(buffer)
+		if err != nil {
+			return
+		}
+		read += string(buffer[:n])
+	}
+}
+
+func TestTransportFaults(t *testing.T) {
+	closed := rawServer(t, func(net.Conn) {})
+	for name, test := range map[string]struct {
+		endpoint string
+		want     introspect.Kind
+	}{
+		"refused":               {"http://127.0.0.1:1", introspect.KindUnreachable},
+		"closed at once":        {closed, introspect.KindUnreachable},
+		"no such host":          {"https://idp.invalid/", introspect.KindUnreachable},
+		"not TLS":               {strings.Replace(rawServer(t, func(c net.Conn) { fmt.Fprint(c, "HTTP/1.1 400 leak\r\n\r\n") }), "http:", "https:", 1), introspect.KindUnreachable},
+		"not HTTP":              {rawServer(t, func(c net.Conn) { readRequest(c); fmt.Fprint(c, "leak leak leak\r\n\r\n") }), introspect.KindUnreachable},
+		"a header that is none": {rawServer(t, func(c net.Conn) { readRequest(c); fmt.Fprint(c, "HTTP/1.1 200 OK\r\nleak\r\n\r\n") }), introspect.KindUnreachable},
+		"half a body": {rawServer(t, func(c net.Conn) {
+			readRequest(c)
+			fmt.Fprint(c, "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{\"active\": true")
+		}), introspect.KindUnreachable},
+		"headers without end": {rawServer(t, func(c net.Conn) {
+			readRequest(c)
+			fmt.Fprint(c, "HTTP/1.1 200 OK\r\n")
+			for range 2000 {
+				if _, err := fmt.Fprint(c, "X-Leak: ", strings.Repeat("leak", 20), "\r\n"); err != nil {
+					return
+				}
+			}
+		}), introspect.KindUnreachable},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := ask(t, test.endpoint, introspect.Auth{Method: introspect.MethodBearer, APIKey: "k3y"})
+			wantKind(t, err, test.want)
+		})
+	}
+}
+
+func TestDeadlineBoundsTheBodyToo(t *testing.T) {
+	for name, send := range map[string]string{
+		"no answer":       "",
+		"headers only":    "HTTP/1.1 200 OK\r\nContent-Length: 16\r\n\r\n",
+		"half of a body":  "HTTP/1.1 200 OK\r\nContent-Length: 16\r\n\r\n{\"active\"",
+		"half of headers": "HTTP/1.1 200 OK\r\nContent-Le",
+	} {
+		t.Run(name, func(t *testing.T) {
+			endpoint := rawServer(t, func(c net.Conn) {
+				readRequest(c)
+				fmt.Fprint(c, send)
+				_, _ = io.Copy(io.Discard, c) // until the client hangs up
+			})
+			ctx, cancel := context.WithTimeout(context.Background(), 50*time.Millisecond)
+			defer cancel()
+			_, err := introspect.New(introspect.NewTransport()).Introspect(ctx, endpoint, introspect.Auth{Method: introspect.MethodNone}, theToken)
+			wantKind(t, err, introspect.KindTimeout)
+		})
+	}
+}
+
+func TestConnectionIsReused(t *testing.T) {
+	var connections atomic.Int32
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		fmt.Fprint(w, `{"active": false}`)
+	}))
+	server.Config.ConnState = func(_ net.Conn, state http.ConnState) {
+		if state == http.StateNew {
+			connections.Add(1)
+		}
+	}
+	server.Start()
+	defer server.Close()
+	client := introspect.New(introspect.NewTransport())
+	for range 20 {
+		if _, err := client.Introspect(t.Context(), server.URL, introspect.Auth{Method: introspect.MethodNone}, theToken); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := connections.Load(); got != 1 {
+		t.Errorf("%d connections for 20 calls, want 1", got)
+	}
+}
+
+// A server that closes an idle connection just as the next request goes out must not cost that call.
+func TestDeadKeepAliveConnectionIsReplaced(t *testing.T) {
+	const answer = "HTTP/1.1 200 OK\r\nContent-Length: 16\r\n\r\n{\"active\": true}"
+	endpoint := rawServer(t, func(c net.Conn) {
+		readRequest(c)
+		fmt.Fprint(c, answer)
+		readRequest(c) // the second request on this connection gets no answer, only the end
+	})
+	client := introspect.New(introspect.NewTransport())
+	for range 10 {
+		set, err := client.Introspect(t.Context(), endpoint, introspect.Auth{Method: introspect.MethodNone}, theToken)
+		if err != nil || !set.True("active") {
+			t.Fatalf("got %v", err)
+		}
+	}
+}
+
+func TestTLS(t *testing.T) {
+	handler := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, `{"active": true}`) })
+	modern := httptest.NewTLSServer(handler)
+	defer modern.Close()
+	old := httptest.NewUnstartedServer(handler)
+	old.TLS = &tls.Config{MaxVersion: tls.VersionTLS11}
+	old.StartTLS()
+	defer old.Close()
+
+	_, err := ask(t, modern.URL, introspect.Auth{Method: introspect.MethodNone})
+	wantKind(t, err, introspect.KindUnreachable)
+	var unknown x509.UnknownAuthorityError
+	if !errors.As(err, &unknown) {
+		t.Errorf("got %v, want an unknown authority", err)
+	}
+
+	trusting := func(endpoint string) error {
+		transport := introspect.NewTransport()
+		transport.TLSClientConfig.RootCAs = x509.NewCertPool()
+		transport.TLSClientConfig.RootCAs.AddCert(modern.Certificate())
+		_, err := introspect.New(transport).Introspect(t.Context(), endpoint, introspect.Auth{Method: introspect.MethodNone}, theToken)
+		return err
+	}
+	if err := trusting(modern.URL); err != nil {
+		t.Errorf("a trusted certificate: %v", err)
+	}
+	wantKind(t, trusting(old.URL), introspect.KindUnreachable)
+	wantKind(t, trusting(strings.Replace(modern.URL, "127.0.0.1", "localhost", 1)), introspect.KindUnreachable)
+}
+
+func TestNoProxyWhateverTheEnvironmentSays(t *testing.T) {
+	if introspect.NewTransport().Proxy != nil {
+		t.Error("the transport has a proxy function")
+	}
+}
+
+func TestParseMethod(t *testing.T) {
+	for name, want := range map[string]introspect.Method{
+		"": introspect.MethodAuto, "auto": introspect.MethodAuto, "bearer": introspect.MethodBearer,
+		"basic": introspect.MethodBasic, "post": introspect.MethodPost, "none": introspect.MethodNone,
+	} {
+		if got, err := introspect.ParseMethod(name); got != want || err != nil {
+			t.Errorf("%q: got %q, %v, want %q", name, got, err, want)
+		}
+	}
+	for _, name := range []string{"Basic", "digest", "auto "} {
+		if got, err := introspect.ParseMethod(name); err == nil {
+			t.Errorf("%q: got %q, want an error", name, got)
+		}
+	}
+}

@@ -1,0 +1,300 @@
+package main
+
+import (
+	"encoding/json"
+	"maps"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"healthlake-smart-on-fhir/internal/claims"
+)
+
+const (
+	endpoint      = "https://healthlake.us-east-1.amazonaws.com/datastore/abc/r4/"
+	tokenEndpoint = "https://idp.example/oauth2/token"
+	roleARN       = "arn:aws:iam::123456789012:role/sof-hl-Role-for-HealthLake"
+)
+
+var now = time.Unix(1700584500, 250)
+
+func parse(t testing.TB, text string) claims.Set {
+	t.Helper()
+	set, err := claims.Parse([]byte(text))
+	if err != nil {
+		t.Fatalf("%s: %v", text, err)
+	}
+	return set
+}
+
+// The decision table, row by row. A row's claims are added to an introspection answer that is good by itself; null takes
+// a claim away.
+func TestAuthorize(t *testing.T) {
+	for _, test := range []struct {
+		name   string
+		claims string
+		rules  rules
+		want   string
+	}{
+		{name: "active", claims: `{}`, want: reasonActive},
+
+		{name: "inactive", claims: `{"active": false}`, want: reasonInactive},
+		{name: "active missing", claims: `{"active": null}`, want: reasonInactive},
+		{name: "active as a string", claims: `{"active": "true"}`, want: reasonInactive},
+		{name: "active as a number", claims: `{"active": 1}`, want: reasonInactive},
+		{name: "active as an array", claims: `{"active": [true]}`, want: reasonInactive},
+		{name: "active under another case", claims: `{"active": null, "Active": true}`, want: reasonInactive},
+		{name: "active in ext only", claims: `{"active": null, "ext": {"active": true}}`, want: reasonInactive},
+
+		{name: "expired a second ago", claims: `{"exp": 1700584499}`, want: reasonExpired},
+		{name: "expires now", claims: `{"exp": 1700584500}`, want: reasonExpired},
+		{name: "expires in a second", claims: `{"exp": 1700584501}`, want: reasonActive},
+		{name: "expired, as a string", claims: `{"exp": "1700584499"}`, want: reasonExpired},
+		{name: "expired, as a float", claims: `{"exp": 1700584500.9}`, want: reasonExpired},
+		{name: "expired at the epoch", claims: `{"exp": 0}`, want: reasonExpired},
+		{name: "exp missing", claims: `{"exp": null}`, want: reasonActive},
+		{name: "exp not a time", claims: `{"exp": "tomorrow"}`, want: reasonMalformedClaim},
+		{name: "exp negative", claims: `{"exp": -1}`, want: reasonMalformedClaim},
+		{name: "exp beyond int64", claims: `{"exp": 92233720368547758080}`, want: reasonMalformedClaim},
+		{name: "exp true", claims: `{"exp": true}`, want: reasonMalformedClaim},
+		{name: "exp in ext does not count", claims: `{"ext": {"exp": 1}}`, want: reasonActive},
+
+		{name: "valid from now", claims: `{"nbf": 1700584500}`, want: reasonActive},
+		{name: "valid in 60 s", claims: `{"nbf": 1700584560}`, want: reasonActive},
+		{name: "valid in 61 s", claims: `{"nbf": 1700584561}`, want: reasonNotYetValid},
+		{name: "iat ahead and no nbf", claims: `{"iat": 1700584561}`, want: reasonNotYetValid},
+		{name: "nbf not a time", claims: `{"nbf": {}}`, want: reasonMalformedClaim},
+		{name: "iat not a time", claims: `{"iat": "noon"}`, want: reasonMalformedClaim},
+
+		{name: "ORY access token", claims: `{"token_use": "access_token"}`, want: reasonActive},
+		{name: "Cognito access token", claims: `{"token_use": "access"}`, want: reasonActive},
+		{name: "ORY refresh token", claims: `{"token_use": "refresh_token"}`, want: reasonNotAccessToken},
+		{name: "Cognito ID token", claims: `{"token_use": "id"}`, want: reasonNotAccessToken},
+		{name: "token_use empty", claims: `{"token_use": ""}`, want: reasonNotAccessToken},
+		{name: "token_use under another case", claims: `{"token_use": "ACCESS_TOKEN"}`, want: reasonNotAccessToken},
+		{name: "token_use not a string", claims: `{"token_use": ["access_token"]}`, want: reasonMalformedClaim},
+		{name: "token_type bearer", claims: `{"token_type": "Bearer"}`, want: reasonActive},
+		{name: "token_type access token", claims: `{"token_type": "access_token"}`, want: reasonActive},
+		{name: "token_type refresh token", claims: `{"token_type": "refresh_token"}`, want: reasonNotAccessToken},
+		{name: "token_type Refresh", claims: `{"token_type": "Refresh"}`, want: reasonNotAccessToken},
+		{name: "token_type URN", claims: `{"token_type": "urn:ietf:params:oauth:token-type:refresh_token"}`, want: reasonNotAccessToken},
+		{name: "token_type not a string", claims: `{"token_type": 5}`, want: reasonMalformedClaim},
+		{name: "Keycloak access token", claims: `{"typ": "Bearer", "token_type": "Bearer"}`, want: reasonActive},
+		{name: "Keycloak refresh token", claims: `{"typ": "Refresh"}`, want: reasonNotAccessToken},
+		{name: "Keycloak offline token", claims: `{"typ": "Offline"}`, want: reasonNotAccessToken},
+		{name: "Keycloak ID token", claims: `{"typ": "ID"}`, want: reasonNotAccessToken},
+
+		{name: "scope as an array", claims: `{"scope": ["a", "b"]}`, want: reasonActive},
+		{name: "scope a number", claims: `{"scope": 1}`, want: reasonMalformedClaim},
+		{name: "scope with null inside", claims: `{"scope": ["a", null]}`, want: reasonMalformedClaim},
+
+		{name: "aud a number, not required", claims: `{"aud": 1}`, want: reasonMalformedClaim},
+		{name: "iss a number, not required", claims: `{"iss": 1}`, want: reasonMalformedClaim},
+		{name: "required audience", claims: `{"aud": "https://fhir.example"}`,
+			rules: rules{requiredAudience: "https://fhir.example"}, want: reasonActive},
+		{name: "required audience among others", claims: `{"aud": ["a", "https://fhir.example"]}`,
+			rules: rules{requiredAudience: "https://fhir.example"}, want: reasonActive},
+		{name: "required audience as a prefix", claims: `{"aud": "https://fhir.example.evil"}`,
+			rules: rules{requiredAudience: "https://fhir.example"}, want: reasonAudience},
+		{name: "required audience missing", claims: `{}`,
+			rules: rules{requiredAudience: "https://fhir.example"}, want: reasonAudience},
+		{name: "required audience in ext only", claims: `{"ext": {"aud": "https://fhir.example"}}`,
+			rules: rules{requiredAudience: "https://fhir.example"}, want: reasonAudience},
+		{name: "datastore as audience", claims: `{"aud": ["` + endpoint + `"]}`,
+			rules: rules{requiredAudience: "datastore"}, want: reasonActive},
+		{name: "datastore without its slash", claims: `{"aud": "` + strings.TrimSuffix(endpoint, "/") + `"}`,
+			rules: rules{requiredAudience: "datastore"}, want: reasonActive},
+		{name: "another datastore", claims: `{"aud": "https://healthlake.us-east-1.amazonaws.com/datastore/abd/r4/"}`,
+			rules: rules{requiredAudience: "datastore"}, want: reasonAudience},
+		{name: "the word itself", claims: `{"aud": "datastore"}`,
+			rules: rules{requiredAudience: "datastore"}, want: reasonAudience},
+
+		{name: "trusted issuer", claims: `{"iss": "https://b.example/"}`,
+			rules: rules{trustedIssuers: []string{"https://a.example/", "https://b.example/"}}, want: reasonActive},
+		{name: "issuer off by its slash", claims: `{"iss": "https://b.example"}`,
+			rules: rules{trustedIssuers: []string{"https://b.example/"}}, want: reasonIssuer},
+		{name: "issuer missing", claims: `{}`,
+			rules: rules{trustedIssuers: []string{"https://b.example/"}}, want: reasonIssuer},
+		{name: "issuer in ext only", claims: `{"ext": {"iss": "https://b.example/"}}`,
+			rules: rules{trustedIssuers: []string{"https://b.example/"}}, want: reasonIssuer},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			set := parse(t, `{"active": true, "exp": 1700588100, "scope": "system/*.*"}`)
+			maps.Copy(set, parse(t, test.claims))
+			d := authorize(set, endpoint, now, test.rules)
+			if d.reason != test.want || d.authorized != (test.want == reasonActive) {
+				t.Fatalf("got %t because %s, want %s", d.authorized, d.reason, test.want)
+			}
+			if !d.authorized {
+				if want := deny(test.want, now); !reflect.DeepEqual(d, want) {
+					t.Errorf("a denial carries %+v, want %+v", d, want)
+				}
+			}
+		})
+	}
+}
+
+// What HealthLake gets for an introspection answer.
+func TestAnswer(t *testing.T) {
+	for _, test := range []struct {
+		name   string
+		claims string
+		want   string // authPayload
+	}{
+		{
+			name:   "all that HealthLake requires",
+			claims: `{"active":true,"scope":"system/*.*","iat":1700584400,"nbf":1700584401,"exp":1700588100}`,
+			want: `{"aud":"` + endpoint + `","exp":1700588100,"iat":1700584400,"isAuthorized":true,"iss":"` + tokenEndpoint +
+				`","nbf":1700584401,"scope":"system/*.*"}`,
+		},
+		{
+			name:   "nbf falls back to iat",
+			claims: `{"active":true,"scope":"s","iat":1700584400,"exp":1700588100}`,
+			want: `{"aud":"` + endpoint + `","exp":1700588100,"iat":1700584400,"isAuthorized":true,"iss":"` + tokenEndpoint +
+				`","nbf":1700584400,"scope":"s"}`,
+		},
+		{
+			name:   "no times at all",
+			claims: `{"active":true,"scope":"s"}`,
+			want: `{"aud":"` + endpoint + `","exp":1700584560,"iat":1700584500,"isAuthorized":true,"iss":"` + tokenEndpoint +
+				`","nbf":1700584500,"scope":"s"}`,
+		},
+		{
+			name:   "times as floats and strings",
+			claims: `{"active":true,"scope":"s","iat":1700584400.75,"nbf":"1700584401","exp":"1700588100.5"}`,
+			want: `{"aud":"` + endpoint + `","exp":1700588100,"iat":1700584400,"isAuthorized":true,"iss":"` + tokenEndpoint +
+				`","nbf":1700584401,"scope":"s"}`,
+		},
+		{
+			name: "every claim goes through unchanged, but those that are ours",
+			claims: `{"active":true,"scope":"s","iat":1,"nbf":2,"exp":1700588100,"client_id":"app","sub":"u1","aud":["x"],` +
+				`"iss":"https://evil.example","isAuthorized":false,"ISAUTHORIZED":false,"iamRoleARN":"arn:evil","Aud":"x",` +
+				`"fhirUser":"Practitioner/1","big":12345678901234567890123,"nested":{"b": [1.50, null]},"html":"<a&b>"}`,
+			want: `{"aud":"` + endpoint + `","big":12345678901234567890123,"client_id":"app","exp":1700588100,` +
+				`"fhirUser":"Practitioner/1","html":"<a&b>","iat":1,"isAuthorized":true,"iss":"` + tokenEndpoint +
+				`","nbf":2,"nested":{"b":[1.50,null]},"scope":"s","sub":"u1"}`,
+		},
+		{
+			name: "SMART launch context is lifted from ext, where the top has none",
+			claims: `{"active":true,"scope":"s","iat":1,"nbf":2,"exp":1700588100,"patient":"top","encounter":null,"ext":{` +
+				`"fhirUser":"Patient/7","patient":"nested","encounter":"e1","launch_response_patient":"p","tenant":"t",` +
+				`"isAuthorized":false,"iamRoleARN":"arn:evil","iss":"x","aud":"x","scope":"system/*.*","exp":9,"active":true,` +
+				`"scp":["system/*.*"],"sub":"other","client_id":"other","token_use":"access_token","username":"other"}}`,
+			want: `{"aud":"` + endpoint + `","encounter":"e1","exp":1700588100,"fhirUser":"Patient/7","iat":1,` +
+				`"isAuthorized":true,"iss":"` + tokenEndpoint + `","launch_response_patient":"p","nbf":2,"patient":"top",` +
+				`"scope":"s","tenant":"t"}`,
+		},
+		{
+			name:   "an ext that is no object is dropped",
+			claims: `{"active":true,"scope":"s","iat":1,"nbf":2,"exp":1700588100,"ext":["fhirUser"]}`,
+			want: `{"aud":"` + endpoint + `","exp":1700588100,"iat":1,"isAuthorized":true,"iss":"` + tokenEndpoint +
+				`","nbf":2,"scope":"s"}`,
+		},
+		{
+			name:   "a denial is complete, and passes nothing on",
+			claims: `{"active":false,"scope":"system/*.*","sub":"u1","ext":{"patient":"7"}}`,
+			want: `{"aud":"` + endpoint + `","exp":1700584500,"iat":1700584500,"isAuthorized":false,"iss":"` + tokenEndpoint +
+				`","nbf":1700584500,"scope":""}`,
+		},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			d := authorize(parse(t, test.claims), endpoint, now, rules{})
+			a, err := newAnswer(d, tokenEndpoint, endpoint, roleARN)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got, err := encode(a)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if want := `{"authPayload":` + test.want + `,"iamRoleARN":"` + roleARN + `"}`; string(got) != want {
+				t.Errorf("got  %s\nwant %s", got, want)
+			}
+		})
+	}
+}
+
+func TestScopeGoesThroughByteForByte(t *testing.T) {
+	for claim, want := range map[string]string{
+		`"scope":"patient/Observation.rs?category=laboratory&status=final"`: `"patient/Observation.rs?category=laboratory&status=final"`,
+		`"scope":"  a  b "`:                 `"  a  b "`,
+		`"scope":"\u00e9<>&\u2028"`:         `"\u00e9<>&\u2028"`,
+		`"scope":""`:                        `""`,
+		`"scope":["a","b&c"]`:               `"a b&c"`,
+		`"scope":[]`:                        `""`,
+		`"scp":["openid","patient/*.read"]`: `"openid patient/*.read"`,
+		`"scp":"a b"`:                       `"a b"`,
+		`"scope":"a","scp":["b"]`:           `"a"`,
+		`"scope":null,"scp":["b"]`:          `"b"`,
+		`"x":1`:                             `""`,
+	} {
+		d := authorize(parse(t, `{"active":true,`+claim+`}`), endpoint, now, rules{})
+		a, err := newAnswer(d, tokenEndpoint, endpoint, roleARN)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text, err := encode(a)
+		if err != nil || !d.authorized {
+			t.Fatalf("%s: %s, %v", claim, d.reason, err)
+		}
+		if !strings.Contains(string(text), `"scope":`+want) {
+			t.Errorf("%s: got %s, want scope %s", claim, text, want)
+		}
+	}
+}
+
+// FuzzAuthorize holds the invariant that only an object whose active is exactly true authorizes, and that what goes to
+// HealthLake is well formed whatever the provider sent.
+func FuzzAuthorize(f *testing.F) {
+	for _, seed := range []string{
+		`{"active":true}`, `{"active":"true"}`, `{"active":false,"exp":1}`, `{"active":true,"exp":"1700588100","nbf":1.5}`,
+		`{"active":true,"scope":["a"],"ext":{"patient":"1","isAuthorized":true}}`, `{"active":true,"isAuthorized":false}`,
+		`{"active":true,"scp":["a","b"],"aud":["x"],"iss":"y"}`, `{"active":true,"IAMROLEARN":"x","ISS":1}`, `[]`, `null`,
+	} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		set, err := claims.Parse([]byte(text))
+		if err != nil {
+			return
+		}
+		d := authorize(set, endpoint, now, rules{})
+		var plain map[string]any
+		if err := json.Unmarshal([]byte(text), &plain); err == nil && d.authorized && plain["active"] != true {
+			t.Fatalf("authorized with active %v", plain["active"])
+		}
+		a, err := newAnswer(d, tokenEndpoint, endpoint, roleARN)
+		if err != nil {
+			t.Fatal(err)
+		}
+		response, err := encode(a)
+		if err != nil {
+			t.Fatalf("%s: %v", text, err)
+		}
+		var got struct {
+			AuthPayload map[string]json.RawMessage `json:"authPayload"`
+			IAMRoleARN  string                     `json:"iamRoleARN"`
+		}
+		if err := json.Unmarshal(response, &got); err != nil {
+			t.Fatalf("%s: %v", response, err)
+		}
+		authorized := string(got.AuthPayload["isAuthorized"])
+		if (authorized == "true") != d.authorized || authorized != "true" && authorized != "false" || got.IAMRoleARN != roleARN {
+			t.Fatalf("%s from %+v", response, d)
+		}
+		for name := range got.AuthPayload {
+			for _, mine := range []string{"isAuthorized", "iss", "aud", "iamRoleARN", "scope", "nbf", "exp"} {
+				if strings.EqualFold(name, mine) && name != mine || strings.EqualFold(name, "iamRoleARN") {
+					t.Fatalf("%s passes through in %s", name, response)
+				}
+			}
+		}
+		for _, name := range []string{"nbf", "exp", "iat"} {
+			var seconds int64
+			if err := json.Unmarshal(got.AuthPayload[name], &seconds); err != nil {
+				t.Fatalf("%s in %s: %v", name, response, err)
+			}
+		}
+	})
+}

@@ -1,0 +1,319 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-lambda-go/lambda/messages"
+	"github.com/aws/aws-lambda-go/lambdacontext"
+
+	"healthlake-smart-on-fhir/internal/introspect"
+	"healthlake-smart-on-fhir/internal/secret"
+)
+
+const theToken = "ory_at_the-token"
+
+// private are the strings that must not show up in any log line or error.
+var private = []string{theToken, "s3cret", "k3y", "Practitioner/42", "Patient/7", "ada@example.org", "Ada", "user-1"}
+
+// idp is an identity provider whose answer a test sets.
+type idp struct {
+	status int
+	body   string
+	delay  time.Duration
+	asked  int
+}
+
+func (p *idp) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	p.asked++
+	_, _ = io.Copy(io.Discard, r.Body)
+	select {
+	case <-time.After(p.delay):
+	case <-r.Context().Done():
+	}
+	w.WriteHeader(p.status)
+	_, _ = io.WriteString(w, p.body)
+}
+
+// newHandler returns a handler before a running provider, and where its log goes.
+func newHandler(t *testing.T, p *idp) (*handler, *secret.Document, *bytes.Buffer) {
+	t.Helper()
+	server := httptest.NewServer(p)
+	t.Cleanup(server.Close)
+	document := &secret.Document{
+		ClientID: "client", ClientSecret: "s3cret", APIKey: "k3y",
+		AuthEndpointToken: tokenEndpoint, AuthEndpointIntrospect: server.URL, HLRoleARN: roleARN,
+	}
+	log := new(bytes.Buffer)
+	return &handler{
+		settings:     settings{secretID: "SOF-HL", introspectionAuth: introspect.MethodAuto},
+		document:     func(context.Context) (secret.Document, error) { return *document, nil },
+		introspector: introspect.New(introspect.NewTransport()),
+		now:          func() time.Time { return now },
+		log:          slog.New(slog.NewJSONHandler(log, nil)),
+	}, document, log
+}
+
+func invoke(t *testing.T, h *handler, payload string) (string, error) {
+	t.Helper()
+	ctx := lambdacontext.NewContext(t.Context(), &lambdacontext.LambdaContext{AwsRequestID: "request-1"})
+	response, err := h.Invoke(ctx, []byte(payload))
+	if err != nil {
+		for _, text := range private {
+			if strings.Contains(err.Error(), text) {
+				t.Errorf("the error holds %q: %v", text, err)
+			}
+		}
+	}
+	return string(response), err
+}
+
+// logLine returns the one line that a call must have written.
+func logLine(t *testing.T, log *bytes.Buffer) map[string]any {
+	t.Helper()
+	if n := strings.Count(log.String(), "\n"); n != 1 {
+		t.Fatalf("%d log lines, want 1: %s", n, log)
+	}
+	for _, text := range private {
+		if strings.Contains(log.String(), text) {
+			t.Errorf("the log holds %q: %s", text, log)
+		}
+	}
+	var line map[string]any
+	if err := json.Unmarshal(log.Bytes(), &line); err != nil {
+		t.Fatalf("%v: %s", err, log)
+	}
+	return line
+}
+
+func eventWith(token string) string {
+	text, _ := json.Marshal(map[string]string{
+		"datastoreEndpoint": endpoint, "bearerToken": token, "operationName": "SearchWithGet",
+		"datastoreId": "abc", "datastoreTypeVersion": "R4", "datastoreName": "sof-hl-datastorename",
+	})
+	return string(text)
+}
+
+func TestInvoke(t *testing.T) {
+	for _, test := range []struct {
+		name, token, body string
+		authorized        bool
+		outcome, reason   string
+		asked             int
+	}{
+		{"a good token", theToken, `{"active": true, "scope": "system/*.*"}`, true, "authorized", "active", 1},
+		{"an inactive token", theToken, `{"active": false}`, false, "denied", "inactive", 1},
+		{"an expired token", theToken, `{"active": true, "exp": 1}`, false, "denied", "expired", 1},
+		{"a token with a space", "Bearer " + theToken, `{"active": true}`, false, "denied", "malformed_token", 0},
+		{"a token with a newline", theToken + "\n", `{"active": true}`, false, "denied", "malformed_token", 0},
+		{"a token with a NUL", theToken + "\x00", `{"active": true}`, false, "denied", "malformed_token", 0},
+		{"a token beyond ASCII", theToken + "é", `{"active": true}`, false, "denied", "malformed_token", 0},
+		{"a token of 16 KiB", strings.Repeat("x", 16<<10), `{"active": true}`, true, "authorized", "active", 1},
+		{"a token beyond", strings.Repeat("x", 16<<10+1), `{"active": true}`, false, "denied", "malformed_token", 0},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			p := &idp{status: 200, body: test.body}
+			h, _, log := newHandler(t, p)
+			response, err := invoke(t, h, eventWith(test.token))
+			if err != nil {
+				t.Fatal(err)
+			}
+			var got struct {
+				AuthPayload struct{ IsAuthorized *bool } `json:"authPayload"`
+				IAMRoleARN  string                       `json:"iamRoleARN"`
+			}
+			if err := json.Unmarshal([]byte(response), &got); err != nil {
+				t.Fatal(err)
+			}
+			if a := got.AuthPayload.IsAuthorized; a == nil || *a != test.authorized || got.IAMRoleARN != roleARN {
+				t.Errorf("got %s", response)
+			}
+			if p.asked != test.asked {
+				t.Errorf("the provider was asked %d times, want %d", p.asked, test.asked)
+			}
+			line := logLine(t, log)
+			for key, want := range map[string]any{
+				"level": "INFO", "request_id": "request-1", "operation": "SearchWithGet",
+				"outcome": test.outcome, "reason": test.reason,
+			} {
+				if line[key] != want {
+					t.Errorf("log: %s is %v, want %v", key, line[key], want)
+				}
+			}
+			for _, key := range []string{"secret_ms", "idp_ms", "total_ms"} {
+				if _, ok := line[key].(float64); !ok {
+					t.Errorf("log: %s is %v, want a number", key, line[key])
+				}
+			}
+			for _, key := range []string{"request", "answer", "error"} {
+				if line[key] != nil {
+					t.Errorf("log: %s is there without being asked for", key)
+				}
+			}
+		})
+	}
+}
+
+func TestInvokeErrors(t *testing.T) {
+	for _, test := range []struct {
+		name    string
+		payload string
+		idp     idp
+		endpoint,
+		secretErr string
+		reason string
+		text   string // in the error's message
+	}{
+		{name: "no event", payload: ``, reason: "event_invalid", text: "not a JSON object"},
+		{name: "an event that is no JSON", payload: `{"bearerToken": "` + theToken, reason: "event_invalid", text: "not a JSON object"},
+		{name: "an event that is an array", payload: `["` + theToken + `"]`, reason: "event_invalid", text: "not a JSON object"},
+		{name: "null", payload: `null`, reason: "event_invalid", text: "bearerToken"},
+		{name: "no token", payload: `{"datastoreEndpoint": "x"}`, reason: "event_invalid", text: "bearerToken"},
+		{name: "an empty token", payload: `{"datastoreEndpoint": "x", "bearerToken": ""}`, reason: "event_invalid", text: "bearerToken"},
+		{name: "a token that is a number", payload: `{"datastoreEndpoint": "x", "bearerToken": 5}`, reason: "event_invalid", text: "bearerToken"},
+		{name: "no endpoint", payload: `{"bearerToken": "` + theToken + `"}`, reason: "event_invalid", text: "datastoreEndpoint"},
+		{name: "the secret cannot be read", secretErr: "AccessDeniedException", reason: "secret_unavailable", text: "SOF-HL"},
+		{name: "500", idp: idp{status: 500, body: `{"active": true}`}, reason: "idp_status", text: "500"},
+		{name: "404", idp: idp{status: 404, body: theToken}, reason: "idp_status", text: "404"},
+		{name: "401", idp: idp{status: 401, body: `{"active": true}`}, reason: "idp_unauthorized", text: "401"},
+		{name: "a redirect", idp: idp{status: 307, body: `{"active": true}`}, reason: "idp_redirect", text: "307"},
+		{name: "HTML", idp: idp{status: 200, body: `<p>` + theToken}, reason: "idp_malformed", text: "not a JSON object"},
+		{name: "too large", idp: idp{status: 200, body: strings.Repeat(" ", 70000)}, reason: "idp_too_large"},
+		{name: "late", idp: idp{status: 200, body: `{"active": true}`, delay: 5 * time.Second}, reason: "idp_timeout"},
+		{name: "unreachable", endpoint: "https://idp.invalid/", reason: "idp_unreachable"},
+		{name: "an endpoint in the clear", endpoint: "http://192.0.2.1/", reason: "idp_settings", text: "https"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			h, document, log := newHandler(t, &test.idp)
+			if test.endpoint != "" {
+				document.AuthEndpointIntrospect = test.endpoint
+			}
+			if test.secretErr != "" {
+				h.document = func(context.Context) (secret.Document, error) {
+					return secret.Document{}, errors.New(test.secretErr)
+				}
+			}
+			payload := eventWith(theToken)
+			if test.reason == "event_invalid" {
+				payload = test.payload
+			}
+			response, err := invoke(t, h, payload)
+			var failure messages.InvokeResponse_Error
+			if response != "" || !errors.As(err, &failure) {
+				t.Fatalf("got %s, %v, want a Lambda error", response, err)
+			}
+			if failure.Type != test.reason || !strings.Contains(failure.Message, test.text) {
+				t.Errorf("got %s: %s, want %s: …%s…", failure.Type, failure.Message, test.reason, test.text)
+			}
+			line := logLine(t, log)
+			if line["level"] != "ERROR" || line["outcome"] != "error" || line["reason"] != test.reason || line["error"] != failure.Message {
+				t.Errorf("log: %v", line)
+			}
+		})
+	}
+}
+
+func TestEnhancedLogShowsDetailAndNothingPersonal(t *testing.T) {
+	h, document, log := newHandler(t, &idp{status: 200, body: `{"active": true, "client_id": "app-1",
+		"scope": "patient/Observation.rs?subject=Patient/7 openid", "sub": "user-1", "username": "Ada", "email": "ada@example.org",
+		"aud": ["Patient/7"], "ext": {"fhirUser": "Practitioner/42", "patient": "Patient/7", "custom": {"name": "Ada"}}}`})
+	document.LambdaEnhancedLogging = true
+	if _, err := invoke(t, h, eventWith(theToken)); err != nil {
+		t.Fatal(err)
+	}
+	line := logLine(t, log)
+	request, _ := line["request"].(map[string]any)
+	if request["bearerToken"] != "[redacted]" || request["datastoreEndpoint"] != endpoint {
+		t.Errorf("request: %v", request)
+	}
+	answer, _ := line["answer"].(map[string]any)
+	payload, _ := answer["authPayload"].(map[string]any)
+	for name, want := range map[string]any{
+		"isAuthorized": true, "iss": tokenEndpoint, "aud": endpoint, "client_id": "app-1",
+		"scope": "patient/Observation.rs?[redacted] openid",
+		"sub":   "[redacted]", "username": "[redacted]", "email": "[redacted]", "fhirUser": "[redacted]",
+		"patient": "[redacted]", "custom": "[redacted]", "exp": float64(now.Unix() + 60),
+	} {
+		if payload[name] != want {
+			t.Errorf("authPayload: %s is %v, want %v", name, payload[name], want)
+		}
+	}
+	if answer["iamRoleARN"] != roleARN {
+		t.Errorf("answer: %v", answer)
+	}
+}
+
+func TestEnhancedLogOfAnError(t *testing.T) {
+	h, document, log := newHandler(t, &idp{status: 500})
+	document.LambdaEnhancedLogging = true
+	if _, err := invoke(t, h, eventWith(theToken)); err == nil {
+		t.Fatal("no error")
+	}
+	line := logLine(t, log)
+	if line["request"] == nil || line["answer"] != nil {
+		t.Errorf("got %v, want the request and no answer", line)
+	}
+}
+
+func TestWhatAnEventWritesIntoTheLogIsBounded(t *testing.T) {
+	h, document, log := newHandler(t, &idp{status: 200, body: `{"active": false}`})
+	document.LambdaEnhancedLogging = true
+	payload, _ := json.Marshal(map[string]string{
+		"datastoreEndpoint": strings.Repeat("e", 1<<20), "bearerToken": theToken, "operationName": strings.Repeat("o", 1<<20),
+	})
+	if _, err := invoke(t, h, string(payload)); err != nil {
+		t.Fatal(err)
+	}
+	if got := log.Len(); got > 8192 {
+		t.Errorf("the line has %d bytes", got)
+	}
+}
+
+func TestReadSettings(t *testing.T) {
+	env := map[string]string{}
+	read := func() (settings, error) { return readSettings(func(key string) string { return env[key] }) }
+
+	got, err := read()
+	if err != nil || got.secretID != "SOF-HL" || got.introspectionAuth != introspect.MethodAuto ||
+		got.rules.requiredAudience != "" || len(got.rules.trustedIssuers) != 0 {
+		t.Errorf("from an empty environment: %+v, %v", got, err)
+	}
+	env = map[string]string{
+		"SECRET_ID": "other", "INTROSPECTION_AUTH": "post", "REQUIRED_AUDIENCE": "datastore",
+		"TRUSTED_ISSUERS": "https://a.example/ https://b.example/",
+	}
+	got, err = read()
+	want := "{other post {datastore [https://a.example/ https://b.example/]}}"
+	if err != nil || fmt.Sprint(got) != want {
+		t.Errorf("got %v, %v, want %s", got, err, want)
+	}
+	env["INTROSPECTION_AUTH"] = "digest"
+	if _, err = read(); err == nil || !strings.Contains(err.Error(), "INTROSPECTION_AUTH") {
+		t.Errorf("got %v, want an error that names INTROSPECTION_AUTH", err)
+	}
+}
+
+func FuzzParseEvent(f *testing.F) {
+	for _, seed := range []string{
+		`{"datastoreEndpoint":"e","bearerToken":"t"}`, `{"bearerToken":1}`, `[]`, `null`, `{`, `{"BEARERTOKEN":"t"}`, "\xff",
+	} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, payload []byte) {
+		e, err := parseEvent(payload)
+		if (err == nil) != (e.BearerToken != "" && e.DatastoreEndpoint != "") {
+			t.Errorf("%+v, %v", e, err)
+		}
+	})
+}

@@ -1,0 +1,38 @@
+package main
+
+import (
+	"cmp"
+	"context"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+
+	"healthlake-smart-on-fhir/internal/secret"
+)
+
+// fetchSecret returns what reads the secret's current value. It sets the client up from the environment variables that
+// Lambda sets and the SDK's two for another endpoint; the SDK's own config package would look in many more places, and
+// costs start-up time.
+func fetchSecret(id string, getenv func(string) string) secret.Fetch {
+	options := secretsmanager.Options{
+		Region: getenv("AWS_REGION"),
+		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
+			return aws.Credentials{
+				AccessKeyID:     getenv("AWS_ACCESS_KEY_ID"),
+				SecretAccessKey: getenv("AWS_SECRET_ACCESS_KEY"),
+				SessionToken:    getenv("AWS_SESSION_TOKEN"),
+			}, nil
+		}),
+	}
+	if endpoint := cmp.Or(getenv("AWS_ENDPOINT_URL_SECRETS_MANAGER"), getenv("AWS_ENDPOINT_URL")); endpoint != "" {
+		options.BaseEndpoint = aws.String(endpoint)
+	}
+	client := secretsmanager.New(options)
+	return func(ctx context.Context) ([]byte, error) {
+		value, err := client.GetSecretValue(ctx, &secretsmanager.GetSecretValueInput{SecretId: aws.String(id)})
+		if err != nil {
+			return nil, err
+		}
+		return []byte(aws.ToString(value.SecretString)), nil
+	}
+}
