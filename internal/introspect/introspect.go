@@ -60,12 +60,13 @@ func (e *Error) Unwrap() error { return e.cause }
 // process needs one.
 type Client struct {
 	transport http.RoundTripper
+	pace      pace
 }
 
 // New returns a client that sends its requests through transport, which must not follow redirects; NewTransport makes
 // one that fits.
 func New(transport http.RoundTripper) *Client {
-	return &Client{transport: transport}
+	return &Client{transport: transport, pace: newPace()}
 }
 
 // NewTransport returns a transport for the one host that this process talks to: HTTP/1.1 with connections kept open, TLS
@@ -75,55 +76,132 @@ func NewTransport() *http.Transport {
 	protocols := new(http.Protocols)
 	protocols.SetHTTP1(true)
 	return &http.Transport{
-		Protocols:              protocols,
-		DialContext:            (&net.Dialer{KeepAlive: 15 * time.Second}).DialContext,
-		TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12},
-		MaxIdleConnsPerHost:    4,
+		Protocols:       protocols,
+		DialContext:     (&net.Dialer{KeepAlive: 15 * time.Second}).DialContext,
+		TLSClientConfig: &tls.Config{MinVersion: tls.VersionTLS12},
+		// One, so that a second request never meets another connection that died as silently as the first one's. Lambda gives
+		// a process one event at a time.
+		MaxIdleConnsPerHost:    1,
 		DisableCompression:     true,
 		MaxResponseHeaderBytes: 32 << 10,
 	}
 }
 
-// Introspect asks the authorization server at endpoint about token. The claims are what the server sent, active among
-// them; whether the token is good is for the caller to decide. Every error is an *Error. The context's deadline bounds
-// the whole exchange, the body included.
-func (c *Client) Introspect(ctx context.Context, endpoint string, auth Auth, token string) (claims.Set, error) {
-	request, err := newRequest(ctx, endpoint, auth, token)
+// Answer is what came of a call.
+type Answer struct {
+	// Claims are what the server sent, active among them; nil with an error.
+	Claims claims.Set
+	// Requests is how many were sent: none, one, or two.
+	Requests int
+}
+
+// Introspect asks the authorization server at endpoint about token. Whether the token is good is for the caller to
+// decide. Every error is an *Error. The context's deadline bounds the whole exchange, bodies included.
+//
+// A request that meets a connection error or a 502, 503 or 504 is sent once more at once, and one that takes longer than
+// this process has come to expect is sent once more on another connection; the first good answer counts. No call sends
+// more than two requests, and no more than about one call in ten sends the second.
+func (c *Client) Introspect(ctx context.Context, endpoint string, auth Auth, token string) (Answer, error) {
+	request, err := newRequest(endpoint, auth, token)
+	if err != nil {
+		return Answer{}, &Error{Kind: KindSettings, cause: err}
+	}
+	ctx, cancel := context.WithCancel(ctx) // ends the request that lost
+	defer cancel()
+
+	type result struct {
+		claims claims.Set
+		took   time.Duration
+		err    *Error
+	}
+	results := make(chan result, 2)
+	send := func() {
+		begin := time.Now()
+		set, err := c.exchange(request.Clone(ctx))
+		results <- result{set, time.Since(begin), err}
+	}
+	c.pace.call()
+	hedge := time.NewTimer(c.pace.patience())
+	defer hedge.Stop()
+
+	go send()
+	sent, running := 1, 1
+	var failure *Error
+	for {
+		again := false
+		select {
+		case <-hedge.C:
+			again = true
+		case r := <-results:
+			if r.err == nil {
+				c.pace.observe(r.took)
+				return Answer{Claims: r.claims, Requests: sent}, nil
+			}
+			running--
+			failure = r.err
+			again = r.err.repeatable()
+		}
+		if again && sent == 1 && ctx.Err() == nil && c.pace.spend() {
+			sent, running = sent+1, running+1
+			go send()
+		}
+		if running == 0 {
+			return Answer{Requests: sent}, failure
+		}
+	}
+}
+
+// exchange sends one request and reads its answer.
+func (c *Client) exchange(request *http.Request) (claims.Set, *Error) {
+	// Each request reads a body of its own; GetBody is there because newRequest's body is a strings.Reader.
+	body, err := request.GetBody()
 	if err != nil {
 		return nil, &Error{Kind: KindSettings, cause: err}
 	}
+	request.Body = body
 	response, err := c.transport.RoundTrip(request)
 	if err != nil {
-		return nil, transportError(ctx, err)
+		return nil, transportError(request.Context(), err)
 	}
 	defer response.Body.Close()
 
-	switch status := response.StatusCode; {
-	case status == http.StatusOK:
-	case status >= 300 && status < 400:
-		return nil, &Error{Kind: KindRedirect, Status: status}
-	case status == http.StatusUnauthorized, status == http.StatusForbidden:
-		return nil, &Error{Kind: KindUnauthorized, Status: status}
-	default:
-		return nil, &Error{Kind: KindStatus, Status: status}
+	if status := response.StatusCode; status != http.StatusOK {
+		// Read a little of a body that does not matter, so that the connection can be used again.
+		_, _ = io.CopyN(io.Discard, response.Body, 4<<10)
+		return nil, &Error{Kind: kindOfStatus(status), Status: status}
 	}
-
-	body, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer+1))
+	text, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer+1))
 	if err != nil {
-		return nil, transportError(ctx, err)
+		return nil, transportError(request.Context(), err)
 	}
-	if len(body) > maxAnswer {
+	if len(text) > maxAnswer {
 		return nil, &Error{Kind: KindTooLarge, Status: response.StatusCode}
 	}
-	set, err := claims.Parse(body)
+	set, err := claims.Parse(text)
 	if err != nil {
 		return nil, &Error{Kind: KindMalformed, Status: response.StatusCode, cause: err}
 	}
 	return set, nil
 }
 
+func kindOfStatus(status int) Kind {
+	switch {
+	case status >= 300 && status < 400:
+		return KindRedirect
+	case status == http.StatusUnauthorized, status == http.StatusForbidden:
+		return KindUnauthorized
+	}
+	return KindStatus
+}
+
+// repeatable tells whether the same request may fare better at once.
+func (e *Error) repeatable() bool {
+	return e.Kind == KindUnreachable || e.Status == http.StatusBadGateway ||
+		e.Status == http.StatusServiceUnavailable || e.Status == http.StatusGatewayTimeout
+}
+
 // newRequest builds the request of RFC 7662 section 2.1.
-func newRequest(ctx context.Context, endpoint string, auth Auth, token string) (*http.Request, error) {
+func newRequest(endpoint string, auth Auth, token string) (*http.Request, error) {
 	target, err := url.Parse(endpoint)
 	if err != nil {
 		return nil, errors.New("the endpoint is not a URL") // the parser's text would quote it
@@ -142,7 +220,7 @@ func newRequest(ctx context.Context, endpoint string, auth Auth, token string) (
 	if err := auth.apply(form, header); err != nil {
 		return nil, err
 	}
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, target.String(), strings.NewReader(form.Encode()))
+	request, err := http.NewRequest(http.MethodPost, target.String(), strings.NewReader(form.Encode()))
 	if err != nil {
 		return nil, errors.New("the endpoint is not a URL")
 	}

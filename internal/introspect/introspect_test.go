@@ -30,7 +30,8 @@ func ask(t *testing.T, endpoint string, auth introspect.Auth) (claims.Set, error
 	defer cancel()
 	transport := introspect.NewTransport()
 	defer transport.CloseIdleConnections()
-	return introspect.New(transport).Introspect(ctx, endpoint, auth, theToken)
+	answer, err := introspect.New(transport).Introspect(ctx, endpoint, auth, theToken)
+	return answer.Claims, err
 }
 
 func wantKind(t *testing.T, err error, want introspect.Kind) *introspect.Error {
@@ -333,8 +334,8 @@ func TestDeadKeepAliveConnectionIsReplaced(t *testing.T) {
 	})
 	client := introspect.New(introspect.NewTransport())
 	for range 10 {
-		set, err := client.Introspect(t.Context(), endpoint, introspect.Auth{Method: introspect.MethodNone}, theToken)
-		if err != nil || !set.True("active") {
+		answer, err := client.Introspect(t.Context(), endpoint, introspect.Auth{Method: introspect.MethodNone}, theToken)
+		if err != nil || !answer.Claims.True("active") || answer.Requests != 1 {
 			t.Fatalf("got %v", err)
 		}
 	}

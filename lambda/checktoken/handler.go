@@ -9,7 +9,6 @@ import (
 
 	"github.com/aws/aws-lambda-go/lambda/messages"
 
-	"healthlake-smart-on-fhir/internal/claims"
 	"healthlake-smart-on-fhir/internal/introspect"
 	"healthlake-smart-on-fhir/internal/secret"
 )
@@ -89,8 +88,8 @@ func (h *handler) decide(ctx context.Context, e event, document secret.Document,
 		return deny(reasonMalformedToken, h.now()), nil
 	}
 	begin := time.Now()
-	set, err := h.introspect(ctx, e.BearerToken, document)
-	c.idpTime = time.Since(begin)
+	asked, err := h.introspect(ctx, e.BearerToken, document)
+	c.idpTime, c.requests = time.Since(begin), asked.Requests
 	if err != nil {
 		kind := introspect.KindUnreachable
 		var failure *introspect.Error
@@ -99,10 +98,10 @@ func (h *handler) decide(ctx context.Context, e event, document secret.Document,
 		}
 		return decision{}, c.fail(reasonIdP+string(kind), err)
 	}
-	return authorize(set, e.DatastoreEndpoint, h.now(), h.settings.rules), nil
+	return authorize(asked.Claims, e.DatastoreEndpoint, h.now(), h.settings.rules), nil
 }
 
-func (h *handler) introspect(ctx context.Context, token string, document secret.Document) (claims.Set, error) {
+func (h *handler) introspect(ctx context.Context, token string, document secret.Document) (introspect.Answer, error) {
 	return h.introspector.Introspect(ctx, document.AuthEndpointIntrospect, introspect.Auth{
 		Method:       h.settings.introspectionAuth,
 		ClientID:     document.ClientID,

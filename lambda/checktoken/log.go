@@ -31,6 +31,7 @@ type call struct {
 	err        error
 	secretTime time.Duration
 	idpTime    time.Duration
+	requests   int // to the identity provider
 	enhanced   bool
 	answer     answer
 }
@@ -57,6 +58,7 @@ func (c *call) write(ctx context.Context, log *slog.Logger) {
 		slog.String("reason", c.reason),
 		milliseconds("secret_ms", c.secretTime),
 		milliseconds("idp_ms", c.idpTime),
+		slog.Int("idp_requests", c.requests),
 		milliseconds("total_ms", time.Since(c.arrived)),
 	}
 	level := slog.LevelInfo

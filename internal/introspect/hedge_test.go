@@ -1,0 +1,142 @@
+package introspect_test
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"healthlake-smart-on-fhir/internal/introspect"
+)
+
+// scripted is a provider that treats its first request one way and the others another.
+func scripted(t *testing.T, first, others http.HandlerFunc) (endpoint string, requests *atomic.Int32) {
+	t.Helper()
+	requests = new(atomic.Int32)
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body)
+		if requests.Add(1) == 1 {
+			first(w, r)
+		} else {
+			others(w, r)
+		}
+	}))
+	t.Cleanup(server.Close)
+	return server.URL, requests
+}
+
+func reply(status int, body string) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		w.WriteHeader(status)
+		fmt.Fprint(w, body)
+	}
+}
+
+// stall answers when the client has hung up, which is never in time.
+func stall(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }
+
+// breakOff closes the connection without an answer.
+func breakOff(w http.ResponseWriter, _ *http.Request) {
+	conn, _, err := http.NewResponseController(w).Hijack()
+	if err == nil {
+		conn.Close()
+	}
+}
+
+func TestSecondRequest(t *testing.T) {
+	good, bad := reply(200, `{"active": true}`), reply(503, ``)
+	for name, test := range map[string]struct {
+		first, others http.HandlerFunc
+		want          introspect.Kind // "": a good answer
+		requests      int
+	}{
+		"a good answer needs none":         {good, stall, "", 1},
+		"after a stall":                    {stall, good, "", 2},
+		"after a broken connection":        {breakOff, good, "", 2},
+		"after 502":                        {reply(502, ``), good, "", 2},
+		"after 503":                        {reply(503, ``), good, "", 2},
+		"after 504":                        {reply(504, ``), good, "", 2},
+		"not after 500":                    {reply(500, ``), good, introspect.KindStatus, 1},
+		"not after 401":                    {reply(401, ``), good, introspect.KindUnauthorized, 1},
+		"not after 429":                    {reply(429, ``), good, introspect.KindStatus, 1},
+		"not after a redirect":             {reply(302, ``), good, introspect.KindRedirect, 1},
+		"not after a malformed answer":     {reply(200, `null`), good, introspect.KindMalformed, 1},
+		"no third after two 503":           {bad, bad, introspect.KindStatus, 2},
+		"no third after two broken":        {breakOff, breakOff, introspect.KindUnreachable, 2},
+		"a stall and a bad answer: ends":   {stall, reply(500, ``), introspect.KindTimeout, 2},
+		"two stalls end with the deadline": {stall, stall, introspect.KindTimeout, 2},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			endpoint, requests := scripted(t, test.first, test.others)
+			ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+			defer cancel()
+			answer, err := introspect.New(introspect.NewTransport()).Introspect(ctx, endpoint,
+				introspect.Auth{Method: introspect.MethodNone}, theToken)
+			if test.want != "" {
+				wantKind(t, err, test.want)
+			} else if err != nil || !answer.Claims.True("active") {
+				t.Errorf("got %v", err)
+			}
+			if got := int(requests.Load()); got != test.requests || answer.Requests != test.requests {
+				t.Errorf("the provider got %d requests, the answer says %d, want %d", got, answer.Requests, test.requests)
+			}
+		})
+	}
+}
+
+// A denial that comes first is an answer: the second request is not there to find a better one.
+func TestFirstAnswerCountsEvenIfItDenies(t *testing.T) {
+	endpoint, requests := scripted(t, reply(200, `{"active": false}`), reply(200, `{"active": true}`))
+	answer, err := introspect.New(introspect.NewTransport()).Introspect(t.Context(), endpoint,
+		introspect.Auth{Method: introspect.MethodNone}, theToken)
+	if err != nil || answer.Claims.True("active") || requests.Load() != 1 {
+		t.Errorf("got %s, %v after %d requests", answer.Claims, err, requests.Load())
+	}
+}
+
+func TestSecondRequestGoesOnAnotherConnection(t *testing.T) {
+	var connections atomic.Int32
+	endpoint := rawServer(t, func(c net.Conn) {
+		mine := connections.Add(1)
+		for {
+			readRequest(c)
+			if mine == 1 && connections.Load() == 1 {
+				connections.Add(100) // the first connection answers once and is dead from then on
+				fmt.Fprint(c, "HTTP/1.1 200 OK\r\nContent-Length: 16\r\n\r\n{\"active\": true}")
+				_, _ = io.Copy(io.Discard, c)
+				return
+			}
+			fmt.Fprint(c, "HTTP/1.1 200 OK\r\nContent-Length: 17\r\n\r\n{\"active\": false}")
+		}
+	})
+	client := introspect.New(introspect.NewTransport())
+	for i, want := range []bool{true, false, false} {
+		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+		answer, err := client.Introspect(ctx, endpoint, introspect.Auth{Method: introspect.MethodNone}, theToken)
+		cancel()
+		if err != nil || answer.Claims.True("active") != want {
+			t.Fatalf("call %d: got %s, %v", i, answer.Claims, err)
+		}
+	}
+}
+
+// A provider that fails every request is not sent double the load.
+func TestSecondRequestsAreCapped(t *testing.T) {
+	endpoint, requests := scripted(t, reply(503, ``), reply(503, ``))
+	client := introspect.New(introspect.NewTransport())
+	const calls = 300
+	for range calls {
+		_, err := client.Introspect(t.Context(), endpoint, introspect.Auth{Method: introspect.MethodNone}, theToken)
+		wantKind(t, err, introspect.KindStatus)
+	}
+	// A tenth, and a burst of ten.
+	if got := requests.Load(); got < calls+30 || got > calls+40 {
+		t.Errorf("%d requests for %d calls", got, calls)
+	}
+}
