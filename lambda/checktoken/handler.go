@@ -9,8 +9,10 @@ import (
 
 	"github.com/aws/aws-lambda-go/lambda/messages"
 
+	"healthlake-smart-on-fhir/internal/claims"
 	"healthlake-smart-on-fhir/internal/introspect"
 	"healthlake-smart-on-fhir/internal/secret"
+	"healthlake-smart-on-fhir/internal/tokencache"
 )
 
 // budget is what a call may take: HealthLake gives up after 1,000 ms. An error that names its cause is worth more than the
@@ -30,6 +32,7 @@ type handler struct {
 	settings     settings
 	document     func(context.Context) (secret.Document, error)
 	introspector *introspect.Client
+	cache        *tokencache.Cache
 	now          func() time.Time
 	log          *slog.Logger
 }
@@ -57,10 +60,10 @@ func (h *handler) answer(ctx context.Context, payload []byte, c *call) ([]byte, 
 	c.event = event
 
 	begin := time.Now()
-	document, err := h.document(ctx)
+	document, err := h.readSecret(ctx)
 	c.secretTime = time.Since(begin)
 	if err != nil {
-		return nil, c.fail(reasonSecret, fmt.Errorf("reading the secret %s: %w", h.settings.secretID, err))
+		return nil, c.fail(reasonSecret, err)
 	}
 	c.enhanced = bool(document.LambdaEnhancedLogging)
 
@@ -88,8 +91,13 @@ func (h *handler) decide(ctx context.Context, e event, document secret.Document,
 		return deny(reasonMalformedToken, h.now()), nil
 	}
 	begin := time.Now()
-	asked, err := h.introspect(ctx, e.BearerToken, document)
-	c.idpTime, c.requests = time.Since(begin), asked.Requests
+	set, kept, err := h.cache.Claims(ctx, document.AuthEndpointIntrospect+" "+document.ClientID, e.BearerToken,
+		func(ctx context.Context) (claims.Set, error) {
+			asked, err := h.introspect(ctx, e.BearerToken, document)
+			c.requests = asked.Requests
+			return asked.Claims, err
+		})
+	c.idpTime, c.cacheHit = time.Since(begin), kept
 	if err != nil {
 		kind := introspect.KindUnreachable
 		var failure *introspect.Error
@@ -98,7 +106,15 @@ func (h *handler) decide(ctx context.Context, e event, document secret.Document,
 		}
 		return decision{}, c.fail(reasonIdP+string(kind), err)
 	}
-	return authorize(asked.Claims, e.DatastoreEndpoint, h.now(), h.settings.rules), nil
+	return authorize(set, e.DatastoreEndpoint, h.now(), h.settings.rules), nil
+}
+
+func (h *handler) readSecret(ctx context.Context) (secret.Document, error) {
+	document, err := h.document(ctx)
+	if err != nil {
+		return secret.Document{}, fmt.Errorf("reading the secret %s: %w", h.settings.secretID, err)
+	}
+	return document, nil
 }
 
 func (h *handler) introspect(ctx context.Context, token string, document secret.Document) (introspect.Answer, error) {

@@ -19,6 +19,7 @@ import (
 
 	"healthlake-smart-on-fhir/internal/introspect"
 	"healthlake-smart-on-fhir/internal/secret"
+	"healthlake-smart-on-fhir/internal/tokencache"
 )
 
 const theToken = "ory_at_the-token"
@@ -59,6 +60,7 @@ func newHandler(t *testing.T, p *idp) (*handler, *secret.Document, *bytes.Buffer
 		settings:     settings{secretID: "SOF-HL", introspectionAuth: introspect.MethodAuto},
 		document:     func(context.Context) (secret.Document, error) { return *document, nil },
 		introspector: introspect.New(introspect.NewTransport()),
+		cache:        tokencache.New(0, time.Now),
 		now:          func() time.Time { return now },
 		log:          slog.New(slog.NewJSONHandler(log, nil)),
 	}, document, log
@@ -285,22 +287,71 @@ func TestReadSettings(t *testing.T) {
 	read := func() (settings, error) { return readSettings(func(key string) string { return env[key] }) }
 
 	got, err := read()
-	if err != nil || got.secretID != "SOF-HL" || got.introspectionAuth != introspect.MethodAuto ||
+	if err != nil || got.secretID != "SOF-HL" || got.cacheTime != 0 || got.introspectionAuth != introspect.MethodAuto ||
 		got.rules.requiredAudience != "" || len(got.rules.trustedIssuers) != 0 {
 		t.Errorf("from an empty environment: %+v, %v", got, err)
 	}
 	env = map[string]string{
 		"SECRET_ID": "other", "INTROSPECTION_AUTH": "post", "REQUIRED_AUDIENCE": "datastore",
-		"TRUSTED_ISSUERS": "https://a.example/ https://b.example/",
+		"TRUSTED_ISSUERS": "https://a.example/ https://b.example/", "INTROSPECTION_CACHE_SECONDS": "300",
 	}
 	got, err = read()
-	want := "{other post {datastore [https://a.example/ https://b.example/]}}"
-	if err != nil || fmt.Sprint(got) != want {
+	want := "{secretID:other introspectionAuth:post cacheTime:300000000000 rules:{requiredAudience:datastore trustedIssuers:[https://a.example/ https://b.example/]}}"
+	if err != nil || fmt.Sprintf("%+v", got) != want {
 		t.Errorf("got %v, %v, want %s", got, err, want)
 	}
-	env["INTROSPECTION_AUTH"] = "digest"
-	if _, err = read(); err == nil || !strings.Contains(err.Error(), "INTROSPECTION_AUTH") {
-		t.Errorf("got %v, want an error that names INTROSPECTION_AUTH", err)
+	for _, fault := range [][2]string{
+		{"INTROSPECTION_AUTH", "digest"}, {"INTROSPECTION_CACHE_SECONDS", "301"}, {"INTROSPECTION_CACHE_SECONDS", "-1"},
+		{"INTROSPECTION_CACHE_SECONDS", "1m"}, {"INTROSPECTION_CACHE_SECONDS", "99999999999999999999"},
+	} {
+		env = map[string]string{fault[0]: fault[1]}
+		if _, err = read(); err == nil || !strings.Contains(err.Error(), fault[0]) {
+			t.Errorf("%s=%s: got %v, want an error that names it", fault[0], fault[1], err)
+		}
+	}
+}
+
+func TestCachedClaimsAreJudgedAnew(t *testing.T) {
+	p := &idp{status: 200, body: fmt.Sprintf(`{"active": true, "scope": "s", "exp": %d}`, now.Unix()+10)}
+	h, document, log := newHandler(t, p)
+	clock := now
+	h.now = func() time.Time { return clock }
+	h.cache = tokencache.New(time.Minute, h.now)
+	ask := func(wantAuthorized, wantHit bool, wantAsked int) {
+		t.Helper()
+		log.Reset()
+		response, err := invoke(t, h, eventWith(theToken))
+		if err != nil || strings.Contains(response, `"isAuthorized":true`) != wantAuthorized || p.asked != wantAsked {
+			t.Errorf("got %s, %v after %d requests, want authorized %t after %d", response, err, p.asked, wantAuthorized, wantAsked)
+		}
+		if hit := logLine(t, log)["cache_hit"]; hit != wantHit {
+			t.Errorf("cache_hit is %v, want %t", hit, wantHit)
+		}
+	}
+	ask(true, false, 1)
+	ask(true, true, 1)
+	document.ClientID = "another"
+	ask(true, false, 2)
+	clock = now.Add(10 * time.Second)
+	ask(false, false, 3) // its exp is reached: neither kept nor accepted
+}
+
+func TestWarmUpAsksTheProviderAndSurvivesIt(t *testing.T) {
+	p := &idp{status: 200, body: `{"active": false}`}
+	h, document, log := newHandler(t, p)
+	if err := h.warmUp(); err != nil || p.asked != 1 {
+		t.Errorf("got %v after %d requests", err, p.asked)
+	}
+	p.status = 401
+	if err := h.warmUp(); err == nil || !strings.Contains(err.Error(), "401") {
+		t.Errorf("got %v, want the provider's refusal of our credentials", err)
+	}
+	document.AuthEndpointIntrospect = "https://idp.invalid/"
+	if err := h.warmUp(); err == nil {
+		t.Error("an unreachable provider goes unnoticed")
+	}
+	if log.Len() != 0 {
+		t.Errorf("a warm-up wrote a call's log line: %s", log)
 	}
 }
 

@@ -31,7 +31,8 @@ type call struct {
 	err        error
 	secretTime time.Duration
 	idpTime    time.Duration
-	requests   int // to the identity provider
+	requests   int  // to the identity provider
+	cacheHit   bool // the claims were kept from an earlier call
 	enhanced   bool
 	answer     answer
 }
@@ -59,6 +60,7 @@ func (c *call) write(ctx context.Context, log *slog.Logger) {
 		milliseconds("secret_ms", c.secretTime),
 		milliseconds("idp_ms", c.idpTime),
 		slog.Int("idp_requests", c.requests),
+		slog.Bool("cache_hit", c.cacheHit),
 		milliseconds("total_ms", time.Since(c.arrived)),
 	}
 	level := slog.LevelInfo

@@ -4,7 +4,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"io"
 	stdlog "log"
 	"log/slog"
@@ -15,10 +14,14 @@ import (
 
 	"healthlake-smart-on-fhir/internal/introspect"
 	"healthlake-smart-on-fhir/internal/secret"
+	"healthlake-smart-on-fhir/internal/tokencache"
 )
 
-// startWait bounds how long a start waits for the secret. A start without it succeeds too: the first call asks again.
-const startWait = 800 * time.Millisecond
+// startWait bounds what a start waits for before it takes the first event.
+const startWait = 600 * time.Millisecond
+
+// warmUpToken is no token of anybody's. Asking about it opens the connection that the first call will use.
+const warmUpToken = "warm-up"
 
 func main() {
 	log := slog.New(slog.NewJSONHandler(os.Stdout, nil))
@@ -29,18 +32,30 @@ func main() {
 		log.Error("start", "error", err.Error())
 		os.Exit(1)
 	}
-	reader := secret.NewReader(fetchSecret(settings.secretID, os.Getenv), time.Now)
-	ctx, cancel := context.WithTimeout(context.Background(), startWait)
-	if _, err := reader.Document(ctx); err != nil {
-		log.Warn("start", "error", fmt.Sprintf("reading the secret %s: %v", settings.secretID, err))
-	}
-	cancel()
-
-	lambda.Start(&handler{
+	h := &handler{
 		settings:     settings,
-		document:     reader.Document,
+		document:     secret.NewReader(fetchSecret(settings.secretID, os.Getenv), time.Now).Document,
 		introspector: introspect.New(introspect.NewTransport()),
+		cache:        tokencache.New(settings.cacheTime, time.Now),
 		now:          time.Now,
 		log:          log,
-	})
+	}
+	// A start without the secret or the provider succeeds too: each call tries again.
+	if err := h.warmUp(); err != nil {
+		log.Warn("start", "error", err.Error())
+	}
+	lambda.Start(h)
+}
+
+// warmUp reads the secret and asks the provider once, so that the first call finds both ready, and so that an endpoint or
+// a credential that cannot work shows in the log before anybody waits for it.
+func (h *handler) warmUp() error {
+	ctx, cancel := context.WithTimeout(context.Background(), startWait)
+	defer cancel()
+	document, err := h.readSecret(ctx)
+	if err != nil {
+		return err
+	}
+	_, err = h.introspect(ctx, warmUpToken, document)
+	return err
 }

@@ -1,0 +1,147 @@
+package config
+
+import (
+	"fmt"
+	"math"
+	"net"
+	"net/url"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+)
+
+// The conditions on single values. What several keys must fulfil together is in rules.go.
+var (
+	anyText   = check[string]{"a string, which may be empty", func(string) bool { return true }}
+	accountID = matching("12 digits", `^[0-9]{12}$`)
+	// AWS adds regions, so this is about the form alone; a region without HealthLake earns a warning.
+	regionName = matching("an AWS region such as us-east-1", `^[a-z]{2}(-[a-z]+)+-[0-9]$`)
+
+	// Tag limits: AWS General Reference, "Tag naming limits and requirements".
+	tagName = allOf(`1 to 128 letters, digits, spaces or _.:/=+-@, not beginning with "aws:"`,
+		length(1, 128), matching("", `^[\p{L}\p{Z}\p{N}_.:/=+\-@]*$`), not(matching("", `^(?i:aws:)`)))
+	tagValue = allOf("at most 256 letters, digits, spaces or _.:/=+-@",
+		length(0, 256), matching("", `^[\p{L}\p{Z}\p{N}_.:/=+\-@]*$`))
+	// HealthLake API Reference, CreateFHIRDatastore.
+	datastoreName = allOf("1 to 256 letters, digits, spaces or _.:/=+-%@",
+		length(1, maxDatastoreName), matching("", `^[\p{L}\p{Z}\p{N}_.:/=+\-%@]*$`))
+	// Secrets Manager API Reference, CreateSecret.
+	secretName = allOf("1 to 512 ASCII letters, digits or /_+=.@-",
+		length(1, 512), matching("", `^[A-Za-z0-9/_+=.@-]*$`))
+
+	// RFC 6749 appendix A.1 and A.2: printable ASCII.
+	clientID     = matching("printable ASCII characters, at least one that is no space", `^[ -~]*[!-~][ -~]*$`)
+	clientSecret = matching("printable ASCII characters", `^[ -~]*$`)
+	// The API key travels in an Authorization header.
+	apiKey   = matching("printable ASCII characters without spaces", `^[!-~]*$`)
+	audience = check[string]{"an audience, or the empty string for none", func(s string) bool {
+		return s == "" || strings.TrimSpace(s) != ""
+	}}
+
+	// RFC 6749 sections 3.1 and 3.2: an endpoint may have a query, not a fragment.
+	endpointURL = check[string]{"an absolute https URL (http only for localhost), no user name, no fragment",
+		isEndpoint}
+	// Paths are appended to the base, and an issuer has neither query nor fragment (OpenID Connect Discovery 1.0
+	// section 3).
+	baseURL = check[string]{"an absolute https URL (http only for localhost), no user name, no query, no fragment",
+		func(s string) bool { return isEndpoint(s) && !strings.Contains(s, "?") }}
+
+	// A key, not an alias: the key's policy and the service role's permission name the key itself.
+	kmsKey = matching(KMSKeyAWSOwned+", "+KMSKeyCreate+" or the ARN of a KMS key",
+		`^(`+KMSKeyAWSOwned+`|`+KMSKeyCreate+`|arn:aws[-a-z]*:kms:[a-z0-9-]+:[0-9]{12}:key/[A-Za-z0-9-]+)$`)
+
+	// CloudWatch Logs API Reference, PutRetentionPolicy.
+	retentionDays = oneOf(1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922,
+		3288, 3653)
+)
+
+// What the lists must hold.
+var (
+	// The function receives the issuers as one string, separated by spaces. Not every issuer is a URL.
+	issuers = elements{check: matching("a list of issuers without spaces", `^[!-~]+$`)}
+	// A session of a role ends, its ARN with it; in a resource policy the role stands for all its sessions.
+	principals = elements{check: matching("IAM role or user ARNs such as arn:aws:iam::<account>:role/<name>"+
+		" (of an assumed-role session: its role's ARN)",
+		`^arn:aws[-a-z]*:iam::[0-9]{12}:(role|user)/([\w+=,.@-]+/)*[\w+=,.@-]+$`)}
+	// Capability names that SMART does not define are allowed: implementation guides add their own.
+	capabilities = elements{check: matching("a list of at least one SMART capability", `^[!-~]+$`), atLeastOne: true}
+	// RFC 6749 section 3.3.
+	scopes = elements{check: matching(`a list of scopes, without spaces, " and \`, `^[!#-\[\]-~]+$`)}
+	// The only two that HealthLake accepts.
+	grantTypes = elements{check: check[string]{"a list with " + GrantAuthorizationCode + ", " + GrantClientCredentials +
+		" or both", oneOf(GrantAuthorizationCode, GrantClientCredentials).ok}, atLeastOne: true}
+)
+
+// isEndpoint says whether a URL may be called with credentials or advertised to clients.
+func isEndpoint(s string) bool {
+	// url.Parse lets spaces, other scripts and an empty fragment pass.
+	if !visible.MatchString(s) || strings.Contains(s, "#") {
+		return false
+	}
+	u, err := url.Parse(s)
+	if err != nil || u.Hostname() == "" || u.User != nil {
+		return false
+	}
+	if port := u.Port(); port != "" {
+		if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
+			return false
+		}
+	}
+	return u.Scheme == "https" || u.Scheme == "http" && isLoopback(u.Hostname())
+}
+
+var visible = regexp.MustCompile(`^[!-~]+$`)
+
+func isLoopback(host string) bool {
+	return strings.EqualFold(host, "localhost") || net.ParseIP(host).IsLoopback()
+}
+
+func matching(want, pattern string) check[string] {
+	return check[string]{want, regexp.MustCompile(pattern).MatchString}
+}
+
+// length counts characters, not bytes, as AWS does.
+func length(least, most int) check[string] {
+	return check[string]{ok: func(s string) bool {
+		n := utf8.RuneCountInString(s)
+		return least <= n && n <= most
+	}}
+}
+
+func not(c check[string]) check[string] {
+	return check[string]{ok: func(s string) bool { return !c.ok(s) }}
+}
+
+func allOf(want string, checks ...check[string]) check[string] {
+	return check[string]{want, func(s string) bool {
+		return !slices.ContainsFunc(checks, func(c check[string]) bool { return !c.ok(s) })
+	}}
+}
+
+// orEmpty allows the empty string, which turns an optional endpoint off.
+func orEmpty(c check[string]) check[string] {
+	return check[string]{c.want + ", or the empty string for none", func(s string) bool { return s == "" || c.ok(s) }}
+}
+
+func oneOf[T comparable](allowed ...T) check[T] {
+	words := make([]string, len(allowed))
+	for i, a := range allowed {
+		words[i] = fmt.Sprint(a)
+	}
+	last := len(words) - 1
+	return check[T]{
+		want: strings.Join(words[:last], ", ") + " or " + words[last],
+		ok:   func(v T) bool { return slices.Contains(allowed, v) },
+	}
+}
+
+// between bounds a number. An upper bound that no limit of AWS sets is not worth mentioning.
+func between(least, most int) check[int] {
+	want := fmt.Sprintf("a whole number from %d to %d", least, most)
+	if most == math.MaxInt32 {
+		want = fmt.Sprintf("a whole number, at least %d", least)
+	}
+	return check[int]{want, func(n int) bool { return least <= n && n <= most }}
+}

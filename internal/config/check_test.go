@@ -1,0 +1,145 @@
+package config
+
+import (
+	"strings"
+	"testing"
+)
+
+// TestSingleKeys: values that a key takes, and values that it refuses by itself.
+func TestSingleKeys(t *testing.T) {
+	long := func(n int) string { return strings.Repeat("é", n) }
+	arn := "arn:aws:iam::210987654321:"
+	for _, test := range []struct {
+		key     string
+		takes   []any
+		refuses []any
+	}{
+		{"account", []any{"210987654321", "000000000000", 210987654321.0, 210987654321},
+			[]any{"12345", "2109876543210", "21098765432a", "2109-8765-4321",
+				" 210987654321", 12345.0, 210987654321.5, -1.0, true}},
+		{"region", []any{"eu-west-2", "ca-central-1"},
+			[]any{"us east", "us-east", "US-EAST-1", "us-east-1 ", "us-east-1a", 1.0}},
+		{"tagName", []any{"Purpose", "cost centre", "a", long(128), "_.:/=+-@"},
+			[]any{"", long(129), "aws:x", "AWS:x", "a!", "a\nb"}},
+		{"tagValue", []any{"", "sof-hl", long(256), "a.b:c/d=e+f-g@h"}, []any{long(257), "a;b", "a\tb"}},
+		{"prefix", []any{"", "a", "sof-hl-", "A1"}, []any{"1a", "-a", "a_", "a.", "a b", "é", 1.0}},
+		{"datastoreName", []any{"records", "Größe 1", "_.:/=+-%@"}, []any{"", long(257), "a!", "a\nb", "a(b)"}},
+		{"clientId", []any{"id", "a b"}, []any{"", "  ", "a\tb", "é"}},
+		{"clientSecret", []any{"", "s3cr%t with space"}, []any{"a\nb", "é"}},
+		{"srvAPIKey", []any{"", "ory_pat_x+/="}, []any{"a b", "a\n", "é"}},
+		{"authEndpoint", []any{"https://idp.example/", "https://idp.example:8443/base", "http://localhost:4444",
+			"http://127.0.0.1:4444/", "http://[::1]:4444/"},
+			[]any{"idp.example", "//idp.example", "/", "https:", "https://", "https:///x", "https:idp", "ftp://idp.example",
+				"http://idp.example", "http://10.0.0.1", "http://localhost.evil.example", "https://u@idp.example",
+				"https://u:p@idp.example", "https://idp.example/#", "https://idp.example/#f", "https://idp.example/?x=1",
+				"https://idp.example/a b", " https://idp.example", "https://idp.example\n", "https://idp.example:0",
+				"https://idp.example:65536", "https://:443", "https://idp.example/%zz", "javascript:alert(1)"}},
+		{"authEndpointToken", []any{"https://idp.example/token?tenant=1"}, []any{"http://idp.example/token", "https://i/#"}},
+		{"authEndpointIntrospect", []any{"http://localhost/introspect"}, []any{"http://idp.example", "introspect"}},
+		{"authEndpointAuthorize", []any{"https://idp.example/authorize"}, []any{"", "x"}},
+		{"authIssuer", []any{"https://idp.example/realms/x"}, []any{"x", "https://idp.example/?q"}},
+		{"authEndpointJwks", []any{"https://idp.example/keys"}, []any{"x"}},
+		{"authEndpointRevoke", []any{"https://idp.example/revoke", ""}, []any{"x"}},
+		{"authEndpointRegister", []any{"https://idp.example/register", ""}, []any{"x"}},
+		{"authEndpointManage", []any{"https://idp.example/manage", ""}, []any{"x"}},
+		{"introspectionAuth", []any{"auto", "none"}, []any{"Auto", "", "apikey", true}},
+		{"requiredAudience", []any{"", "datastore", "https://fhir.example/"}, []any{"  ", 1.0}},
+		{"trustedIssuers", []any{"https://idp.example/", "accounts.example"}, []any{[]any{"a b"}, []any{""}}},
+		{"authorizationStrategy", []any{"SMART_ON_FHIR", "SMART_ON_FHIR_V1"}, []any{"AWS_AUTH", "smart_on_fhir", ""}},
+		{"fineGrainedAuthorization", []any{false, "true"}, []any{"on"}},
+		{"protectDatastore", []any{true, "false"}, []any{"on"}},
+		{"smartCapabilities", []any{"launch-ehr permission-v2", []any{"permission-v2", "our-own"}},
+			[]any{"", []any{}, []any{1.0}}},
+		{"smartScopes", []any{"", "openid", "patient/Observation.rs?category=laboratory&status=final"},
+			[]any{[]any{"a b"}, []any{`a"b`}, []any{`a\b`}}},
+		{"grantTypes", []any{"authorization_code", []any{"client_credentials"}, "client_credentials authorization_code"},
+			[]any{"", []any{}, "client_credential", "authorization_code refresh_token"}},
+		{"kmsKey", []any{"aws-owned", "create", "arn:aws:kms:us-east-1:111122223333:key/1234abcd-12ab",
+			"arn:aws:kms:us-east-1:111122223333:key/mrk-1234"},
+			[]any{"", "Create", "1234abcd", "alias/x", "arn:aws:kms:us-east-1:111122223333:alias/x",
+				"arn:aws:kms:us-east-1:1:key/x"}},
+		{"healthLakeAccess", []any{"read-write", "read-only"}, []any{"write", ""}},
+		{"secretName", []any{"SOF-HL", "a/b_c+d=e.f@g", strings.Repeat("a", 512)},
+			[]any{"", strings.Repeat("a", 513), "a b", "a:b", "é"}},
+		{"secretAdmins", []any{"", arn + "role/Admin", arn + "user/a/b/jo@example.com," + arn + "role/x",
+			"arn:aws-us-gov:iam::210987654321:role/x"},
+			[]any{"arn:aws:sts::210987654321:assumed-role/Admin/jo", arn + "root", arn + "role/", arn + "role/*",
+				"Admin", "*"}},
+		{"lambdaArchitecture", []any{"arm64", "x86_64"}, []any{"amd64", ""}},
+		{"lambdaMemorySize", []any{128, "10240"}, []any{127, 10241.0, "512MB"}},
+		{"lambdaConcurentExecutions", []any{1, 1000}, []any{0, -1}},
+		{"lambdaMaxConcurrentExecutions", []any{0, 5, "50"}, []any{-1, 1.5}},
+		{"lambdaReservedConcurrency", []any{0, 5, "50"}, []any{-1, 1.5}},
+		{"lambdaEnhancedLogging", []any{true, "FALSE"}, []any{"on", 0}},
+		{"logRetentionDays", []any{1, 14, "365", 3653}, []any{0, 2, 15, 3652}},
+	} {
+		for _, v := range test.takes {
+			accepts(t, map[string]any{test.key: v})
+		}
+		for _, v := range test.refuses {
+			faults(t, test.key, map[string]any{test.key: v})
+		}
+	}
+}
+
+func TestChoiceNamesWhatIsAllowed(t *testing.T) {
+	says(t, map[string]any{"authorizationStrategy": "AWS_AUTH"},
+		`error authorizationStrategy: got "AWS_AUTH", want SMART_ON_FHIR or SMART_ON_FHIR_V1`)
+	says(t, map[string]any{"introspectionAuth": "key"},
+		`error introspectionAuth: got "key", want auto, bearer, basic, post or none`)
+	says(t, map[string]any{"lambdaMemorySize": 64.0},
+		`error lambdaMemorySize: got 64, want a whole number from 128 to 10240`)
+	// Of a list the element at fault is shown.
+	says(t, map[string]any{"grantTypes": "authorization_code implicit"},
+		`error grantTypes: got "implicit", want a list with authorization_code, client_credentials or both`)
+	says(t, map[string]any{"secretAdmins": "arn:aws:sts::210987654321:assumed-role/Admin/jo"},
+		`error secretAdmins: got "arn:aws:sts::210987654321:assumed-role/Admin/jo", want IAM role or user ARNs such as `+
+			`arn:aws:iam::<account>:role/<name> (of an assumed-role session: its role's ARN)`)
+}
+
+func TestDerivedEndpoints(t *testing.T) {
+	for base, root := range map[string]string{
+		"https://idp.example":       "https://idp.example",
+		"https://idp.example/":      "https://idp.example",
+		"https://idp.example/base":  "https://idp.example/base",
+		"https://idp.example/base/": "https://idp.example/base",
+	} {
+		c := accepts(t, map[string]any{"authEndpoint": base})
+		if c.AuthEndpointAuthorize != root+"/oauth2/auth" || c.AuthEndpointJwks != root+"/.well-known/jwks.json" ||
+			c.AuthEndpointRevoke != root+"/oauth2/revoke" || c.AuthIssuer != base {
+			t.Errorf("authEndpoint %s: %s, %s, %s, %s", base, c.AuthEndpointAuthorize, c.AuthEndpointJwks,
+				c.AuthEndpointRevoke, c.AuthIssuer)
+		}
+	}
+	c := accepts(t, map[string]any{"authEndpointAuthorize": "https://a.example/1", "authIssuer": "https://a.example/2",
+		"authEndpointJwks": "https://a.example/3", "authEndpointRevoke": ""})
+	if c.AuthEndpointAuthorize != "https://a.example/1" || c.AuthIssuer != "https://a.example/2" ||
+		c.AuthEndpointJwks != "https://a.example/3" || c.AuthEndpointRevoke != "" {
+		t.Errorf("overridden: %+v", c)
+	}
+}
+
+// A fault in the base URL is reported once, not again for what is derived from it.
+func TestBadBaseReportedOnce(t *testing.T) {
+	faults(t, "authEndpoint", map[string]any{"authEndpoint": "idp.example"})
+	faults(t, "authEndpoint", map[string]any{"authEndpoint": nil})
+}
+
+func TestPreload(t *testing.T) {
+	for _, yes := range []any{true, "true"} {
+		c := accepts(t, map[string]any{"preloadData": yes, "preloadDataType": "SYNTHEA"})
+		if !c.PreloadData || c.PreloadDataType != "SYNTHEA" {
+			t.Errorf("preloadData %v: %+v", yes, c)
+		}
+	}
+	says(t, map[string]any{"preloadData": true},
+		"error preloadDataType: got nothing, want SYNTHEA, because preloadData is true")
+	for _, kind := range []any{"synthea", "", 1.0, []any{}} {
+		faults(t, "preloadDataType", map[string]any{"preloadData": "true", "preloadDataType": kind})
+		c := accepts(t, map[string]any{"preloadData": "false", "preloadDataType": kind})
+		if c.PreloadData || c.PreloadDataType != "" {
+			t.Errorf("preloadData false, type %v: %+v", kind, c)
+		}
+	}
+	faults(t, "preloadData", map[string]any{"preloadData": "perhaps", "preloadDataType": 1.0})
+}

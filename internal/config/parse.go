@@ -1,0 +1,104 @@
+package config
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+)
+
+// Parse reads a whole CDK context: the keys of this deployment among feature flags, cached look-ups and whatever else
+// is there. It reports every fault it finds, in the order of the keys' table, so the same context gives the same
+// problems. If one of them is an error (HasErrors), the Config is the zero value.
+func Parse(context map[string]any) (Config, []Problem) {
+	p := parser{context: context, broken: map[string]bool{}}
+	for _, k := range keys {
+		p.read(k)
+	}
+	for _, r := range rules {
+		if !slices.ContainsFunc(r.reads, func(name string) bool { return p.broken[name] }) {
+			for _, problem := range r.ask(p.config) {
+				p.report(problem.Key, problem)
+			}
+		}
+	}
+	p.slips()
+
+	slices.SortStableFunc(p.found, func(a, b finding) int { return cmp.Compare(a.position, b.position) })
+	var problems []Problem
+	for _, f := range p.found {
+		problems = append(problems, f.Problem)
+	}
+	if HasErrors(problems) {
+		return Config{}, problems
+	}
+	return p.config, problems
+}
+
+// parser is what Parse has found out so far.
+type parser struct {
+	context map[string]any
+	config  Config
+	broken  map[string]bool // names of keys whose value will not do
+	found   []finding
+}
+
+// finding is a problem and the place in the table of the key that it is about.
+type finding struct {
+	Problem
+	position int
+}
+
+// report notes a problem under one of the spellings of a known key.
+func (p *parser) report(spelling string, problem Problem) {
+	p.found = append(p.found, finding{problem, position[spelling]})
+}
+
+// read takes one key's value from the context, or its default. A JSON null is as good as no key, as for the CDK itself.
+func (p *parser) read(k key) {
+	var present []string
+	for _, s := range k.spellings() {
+		if p.context[s] != nil {
+			present = append(present, s)
+		}
+	}
+	if len(present) == 0 {
+		p.useDefault(k)
+		return
+	}
+	if len(present) > 1 {
+		p.broken[k.name] = true
+		p.report(k.name, Problem{Key: k.name, Got: "both " + strings.Join(present, " and "),
+			Want: "one of the two spellings"})
+	}
+	for _, s := range present {
+		p.use(k, s, p.context[s])
+	}
+}
+
+func (p *parser) useDefault(k key) {
+	v := k.absent(p.config)
+	if v == nil {
+		p.broken[k.name] = true
+		p.report(k.name, Problem{Key: k.name, Got: "nothing", Want: k.value.want})
+		return
+	}
+	// A default fails its check only if the key that it is derived from is at fault, and that one is reported.
+	k.value.set(&p.config, v)
+}
+
+// use checks and stores what the context holds under one of k's spellings.
+func (p *parser) use(k key, spelling string, raw any) {
+	display := show
+	if k.secret {
+		display = hide
+	}
+	if offender, ok := k.value.set(&p.config, raw); !ok {
+		p.broken[k.name] = true
+		p.report(k.name, Problem{Key: spelling, Got: display(offender), Want: k.value.want})
+		return
+	}
+	if s, _ := toDigits(raw); k.sample != "" && strings.Contains(s, k.sample) {
+		p.report(k.name, Problem{Key: spelling, Got: display(raw), Warning: true,
+			Want: "your own value: this is the sample's placeholder"})
+	}
+}

@@ -1,0 +1,298 @@
+package config
+
+import (
+	"bytes"
+	"encoding/json"
+	"math"
+	"os"
+	"reflect"
+	"slices"
+	"testing"
+)
+
+func TestDefaults(t *testing.T) {
+	want := Config{
+		Account: "210987654321", Region: "us-east-1", TagName: "Purpose", TagValue: "smart", Prefix: "fhir-",
+		DatastoreName: "records", ClientID: "resource-server",
+		AuthEndpoint: "https://idp.example", AuthEndpointToken: "https://idp.example/oauth2/token",
+		AuthEndpointIntrospect: "https://idp.example/admin/oauth2/introspect",
+		AuthEndpointAuthorize:  "https://idp.example/oauth2/auth", AuthIssuer: "https://idp.example",
+		AuthEndpointJwks:   "https://idp.example/.well-known/jwks.json",
+		AuthEndpointRevoke: "https://idp.example/oauth2/revoke",
+		IntrospectionAuth:  "auto", TrustedIssuers: []string{},
+		AuthorizationStrategy: "SMART_ON_FHIR", FineGrainedAuthorization: true,
+		SmartCapabilities: []string{"launch-standalone", "authorize-post", "client-public", "client-confidential-symmetric",
+			"client-confidential-asymmetric", "sso-openid-connect", "permission-offline", "permission-patient",
+			"permission-user", "permission-v1", "permission-v2"},
+		SmartScopes: []string{"openid", "fhirUser", "offline_access", "launch/patient",
+			"patient/*.read", "patient/*.write", "patient/*.rs", "patient/*.cruds",
+			"user/*.read", "user/*.write", "user/*.rs", "user/*.cruds",
+			"system/*.read", "system/*.write", "system/*.rs", "system/*.cruds"},
+		GrantTypes: []string{"authorization_code", "client_credentials"},
+		KMSKey:     "aws-owned", HealthLakeAccess: "read-write", SecretName: "SOF-HL", SecretAdmins: []string{},
+		LambdaArchitecture: "arm64", LambdaMemorySize: 512, LambdaConcurrentExecutions: 5, LogRetentionDays: 14,
+	}
+	if got := accepts(t, nil); !reflect.DeepEqual(got, want) {
+		t.Errorf("got  %+v\nwant %+v", got, want)
+	}
+}
+
+// The CDK keeps more in the context than this deployment's keys.
+func TestForeignKeysIgnored(t *testing.T) {
+	accepts(t, map[string]any{
+		"@aws-cdk/core:enablePartitionLiterals":                            true,
+		"aws:cdk:enable-path-metadata":                                     true,
+		"aws:cdk:bundling-stacks":                                          []any{"**"},
+		"availability-zones:account=210987654321:region=us-east-1":         []any{"us-east-1a"},
+		"hosted-zone:account=210987654321:domainName=a.example:region=foo": map[string]any{"Id": "x"},
+		"cli-telemetry":  false,
+		"authentication": "somebody else's",
+	})
+}
+
+func TestMissing(t *testing.T) {
+	required := []string{"account", "region", "tagName", "tagValue", "prefix", "datastoreName", "clientId", "authEndpoint",
+		"authEndpointToken", "authEndpointIntrospect"}
+	for _, name := range required {
+		faults(t, name, map[string]any{name: nil})
+	}
+	says(t, map[string]any{"account": nil}, "error account: got nothing, want 12 digits")
+	if got := len(lines(nil)); got != len(required) {
+		t.Errorf("an empty context has %d problems, want %d", got, len(required))
+	}
+	// A JSON null is nothing.
+	context := valid()
+	context["account"] = nil
+	if got := lines(context); !slices.Equal(got, []string{"error account: got nothing, want 12 digits"}) {
+		t.Errorf("account null: %q", got)
+	}
+	for _, name := range []string{"account", "region", "tagName", "datastoreName", "clientId", "authEndpoint",
+		"authEndpointToken", "authEndpointIntrospect", "secretName"} {
+		faults(t, name, map[string]any{name: ""})
+	}
+	accepts(t, map[string]any{"prefix": "", "tagValue": "", "clientSecret": "", "srvAPIKey": ""})
+}
+
+func TestTypes(t *testing.T) {
+	for _, test := range []struct {
+		raw  any
+		want bool
+	}{{true, true}, {"true", true}, {"TRUE", true}, {false, false}, {"false", false}, {"False", false}} {
+		if got := accepts(t, map[string]any{"lambdaEnhancedLogging": test.raw}); got.LambdaEnhancedLogging != test.want {
+			t.Errorf("lambdaEnhancedLogging %#v: got %v", test.raw, got.LambdaEnhancedLogging)
+		}
+	}
+	for _, raw := range []any{"yes", "", "1", " true", 1.0, []any{true}, map[string]any{}} {
+		faults(t, "lambdaEnhancedLogging", map[string]any{"lambdaEnhancedLogging": raw})
+	}
+
+	for _, raw := range []any{7, 7.0, "7"} {
+		if got := accepts(t, map[string]any{"lambdaConcurentExecutions": raw}); got.LambdaConcurrentExecutions != 7 {
+			t.Errorf("lambdaConcurentExecutions %#v: got %d", raw, got.LambdaConcurrentExecutions)
+		}
+	}
+	for _, raw := range []any{7.5, "7.5", "7.0", "seven", "", "7 ", "99999999999999999999", 1e300, math.Inf(1), math.NaN(),
+		true, []any{7.0}, map[string]any{}} {
+		faults(t, "lambdaConcurentExecutions", map[string]any{"lambdaConcurentExecutions": raw})
+	}
+
+	for _, raw := range []any{
+		[]any{"a", "b"}, []string{"a", "b"}, `["a","b"]`, ` [ "a", "b" ] `, "a,b", "a b", "a, b", " a ,\tb,"} {
+		got := accepts(t, map[string]any{"trustedIssuers": raw})
+		if !slices.Equal(got.TrustedIssuers, []string{"a", "b"}) {
+			t.Errorf("trustedIssuers %#v: got %q", raw, got.TrustedIssuers)
+		}
+	}
+	for _, raw := range []any{[]any{}, "", "[]"} {
+		if got := accepts(t, map[string]any{"trustedIssuers": raw}); len(got.TrustedIssuers) != 0 {
+			t.Errorf("trustedIssuers %#v: got %q", raw, got.TrustedIssuers)
+		}
+	}
+	for _, raw := range []any{[]any{"a", 1.0}, []any{nil}, []any{""}, []any{"a b"}, `["a"`, `["a"] b`, `[1]`, 1.0, true,
+		map[string]any{}} {
+		faults(t, "trustedIssuers", map[string]any{"trustedIssuers": raw})
+	}
+
+	for _, raw := range []any{1.0, true, []any{"x"}, map[string]any{}} {
+		faults(t, "tagValue", map[string]any{"tagValue": raw})
+		faults(t, "clientSecret", map[string]any{"clientSecret": raw})
+	}
+}
+
+func TestBothSpellings(t *testing.T) {
+	c := accepts(t, map[string]any{"authEndpoint": nil, "authEndPoint": "https://other.example",
+		"lambdaConcurrentExecutions": "3"})
+	if c.AuthEndpoint != "https://other.example" || c.AuthIssuer != "https://other.example" ||
+		c.LambdaConcurrentExecutions != 3 {
+		t.Errorf("got %+v", c)
+	}
+	// A problem shows the key as the context spells it.
+	says(t, map[string]any{"lambdaConcurrentExecutions": 0.0},
+		"error lambdaConcurrentExecutions: got 0, want a whole number, at least 1")
+
+	says(t, map[string]any{"authEndPoint": "https://idp.example"},
+		"error authEndpoint: got both authEndpoint and authEndPoint, want one of the two spellings")
+	says(t, map[string]any{"lambdaConcurentExecutions": 5.0, "lambdaConcurrentExecutions": 5.0},
+		"error lambdaConcurentExecutions: got both lambdaConcurentExecutions and lambdaConcurrentExecutions, "+
+			"want one of the two spellings")
+}
+
+// Every fault at once, one line each, in the order of the table.
+func TestAllFaultsAtOnce(t *testing.T) {
+	context := map[string]any{
+		"account":                       "12345",
+		"region":                        "us east",
+		"tagName":                       "aws:Purpose",
+		"tagValue":                      5.0,
+		"prefix":                        "my_",
+		"preloadData":                   "true",
+		"preloadDataType":               "REAL",
+		"clientId":                      "c",
+		"clientSecret":                  []any{"hidden-secret"},
+		"authEndpiont":                  "https://idp.example",
+		"authEndPoint":                  "idp.example",
+		"authEndpointToken":             "http://idp.example/token",
+		"authEndpointIntrospect":        "https://user:hidden-secret@idp.example/introspect",
+		"srvAPIKey":                     "hidden secret",
+		"healthLakeAccess":              "all",
+		"lambdaConcurentExecutions":     "0",
+		"lambdaMaxConcurrentExecutions": -1.0,
+		"lambdaArchitecture":            "amd64",
+		"Unrelated":                     true,
+	}
+	want := []string{
+		`error account: got "12345", want 12 digits`,
+		`error region: got "us east", want an AWS region such as us-east-1`,
+		`error tagName: got "aws:Purpose", want 1 to 128 letters, digits, spaces or _.:/=+-@, not beginning with "aws:"`,
+		`error tagValue: got 5, want at most 256 letters, digits, spaces or _.:/=+-@`,
+		`error prefix: got "my_", want ASCII letters, digits and hyphens, a letter first, for the CloudFormation stack ` +
+			`<prefix>Roles`,
+		`error datastoreName: got nothing, want 1 to 256 letters, digits, spaces or _.:/=+-%@`,
+		`error preloadDataType: got "REAL", want SYNTHEA, because preloadData is true`,
+		`error clientSecret: got (hidden, a list), want printable ASCII characters`,
+		`error authEndPoint: got "idp.example", want an absolute https URL (http only for localhost), no user name, ` +
+			`no query, no fragment`,
+		`error unknown key authEndpiont, did you mean authEndpoint?`,
+		`error authEndpointToken: got "http://idp.example/token", want an absolute https URL (http only for localhost), ` +
+			`no user name, no fragment`,
+		`error authEndpointIntrospect: got "https:(hidden)@idp.example/introspect", want an absolute https URL ` +
+			`(http only for localhost), no user name, no fragment`,
+		`error srvAPIKey: got (hidden, 13 characters), want printable ASCII characters without spaces`,
+		`error healthLakeAccess: got "all", want read-write or read-only`,
+		`error lambdaArchitecture: got "amd64", want arm64 or x86_64`,
+		`error lambdaConcurentExecutions: got "0", want a whole number, at least 1`,
+		`error lambdaMaxConcurrentExecutions: got -1, want a whole number, at least 0`,
+	}
+	for range 20 { // a map's order differs from run to run
+		if got := lines(context); !slices.Equal(got, want) {
+			t.Fatalf("got\n%q\nwant\n%q", got, want)
+		}
+	}
+	if c, _ := Parse(context); !reflect.DeepEqual(c, Config{}) {
+		t.Errorf("with errors the Config is %+v, want the zero value", c)
+	}
+}
+
+func TestSampleContext(t *testing.T) {
+	file, err := os.ReadFile("../../cdk.context.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var context map[string]any
+	if err := json.Unmarshal(file, &context); err != nil {
+		t.Fatal(err)
+	}
+	c, problems := Parse(context)
+	var keys []string
+	for _, p := range problems {
+		if !p.Warning {
+			t.Errorf("the sample has an error: %s", p)
+		}
+		keys = append(keys, p.Key)
+	}
+	want := []string{"account", "clientId", "clientSecret", "authEndpoint", "authEndpointToken", "authEndpointIntrospect",
+		"srvAPIKey"}
+	if !slices.Equal(keys, want) {
+		t.Errorf("warnings about %q, want %q", keys, want)
+	}
+	if c.Prefix != "sof-hl-" || c.PreloadData || c.LambdaConcurrentExecutions != 5 || c.LambdaEnhancedLogging ||
+		c.AuthIssuer != "https://main-oauth2-server-link.com/" ||
+		c.AuthEndpointAuthorize != "https://main-oauth2-server-link.com/oauth2/auth" {
+		t.Errorf("got %+v", c)
+	}
+}
+
+func TestPlaceholders(t *testing.T) {
+	says(t, map[string]any{"account": 123456789012.0},
+		"warning account: got 123456789012, want your own value: this is the sample's placeholder")
+	says(t, map[string]any{"clientSecret": sampleClientSecret},
+		"warning clientSecret: got (hidden, 25 characters), want your own value: this is the sample's placeholder")
+	says(t, map[string]any{"srvAPIKey": sampleAPIKey},
+		"warning srvAPIKey: got (hidden, 34 characters), want your own value: this is the sample's placeholder")
+}
+
+// Whatever the context holds: no panic, a usable Config exactly where there is no error, never a secret in a message.
+func FuzzParse(f *testing.F) {
+	sample, err := os.ReadFile("../../cdk.context.json")
+	if err != nil {
+		f.Fatal(err)
+	}
+	usable, err := json.Marshal(valid())
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(sample, "")
+	f.Add(usable, "clientSecert")
+	f.Add([]byte(`{}`), "clientSecret")
+	f.Add([]byte(`{"account":1e300,"prefix":"\u0000","trustedIssuers":[null],"kmsKey":"arn:aws:kms::"}`), "srvAPIKey")
+	f.Add([]byte(`{"authEndpoint":"https://%zz@[::1","authEndPoint":{},"secretAdmins":"["}`), "SRVAPIKEY")
+
+	const secret = "hunter-2-hunter-2"
+	f.Fuzz(func(t *testing.T, document []byte, secretKey string) {
+		var context map[string]any
+		if json.Unmarshal(document, &context) != nil || context == nil {
+			return
+		}
+		if plain, err := json.Marshal(context); err != nil || bytes.Contains(plain, []byte("hunter")) {
+			return // the fuzzer found the secret's word by itself
+		}
+		for _, hidden := range []any{secret, "\x00" + secret, []any{secret}, map[string]any{secret: secret}} {
+			context["clientSecret"], context["srvAPIKey"] = hidden, hidden
+			if _, known := position[secretKey]; !known && len(secretKey) < 40 {
+				context[secretKey] = hidden
+			}
+			c, problems := Parse(context)
+			var report bytes.Buffer
+			Report(&report, problems)
+			for _, p := range problems {
+				report.WriteString(p.String())
+			}
+			if bytes.Contains(report.Bytes(), []byte("hunter")) {
+				t.Fatalf("a secret is in %q", report.String())
+			}
+			if HasErrors(problems) != reflect.DeepEqual(c, Config{}) {
+				t.Fatalf("Config %+v with problems %v", c, problems)
+			}
+			if !HasErrors(problems) {
+				checkUsable(t, c)
+			}
+		}
+	})
+}
+
+// checkUsable holds a Config against what the stacks rely on.
+func checkUsable(t *testing.T, c Config) {
+	t.Helper()
+	for _, s := range []string{c.Account, c.Region, c.TagName, c.DatastoreName, c.ClientID, c.AuthEndpoint,
+		c.AuthEndpointToken, c.AuthEndpointIntrospect, c.AuthEndpointAuthorize, c.IntrospectionAuth, c.AuthorizationStrategy,
+		c.KMSKey, c.HealthLakeAccess, c.SecretName, c.LambdaArchitecture} {
+		if s == "" {
+			t.Fatalf("something is empty in %+v", c)
+		}
+	}
+	if len(c.SmartCapabilities) == 0 || len(c.GrantTypes) == 0 || c.LambdaMemorySize < 128 || c.LogRetentionDays < 1 ||
+		c.LambdaConcurrentExecutions < 1 || c.PreloadData != (c.PreloadDataType == PreloadSynthea) ||
+		len(c.Prefix+"Role-for-HealthLake") > 64 {
+		t.Fatalf("not usable: %+v", c)
+	}
+}

@@ -1,0 +1,80 @@
+package config
+
+import (
+	"strings"
+	"testing"
+)
+
+func TestReport(t *testing.T) {
+	_, problems := Parse(with(map[string]any{
+		"account": "12345", "tagValue": "ä;", "authEndpiont": "x", "srvAPIKey": sampleAPIKey}))
+	var b strings.Builder
+	Report(&b, problems)
+	want := `error    account       got "12345"                  want 12 digits
+error    tagValue      got "ä;"                     want at most 256 letters, digits, spaces or _.:/=+-@
+error    authEndpiont  unknown key authEndpiont, did you mean authEndpoint?
+warning  srvAPIKey     got (hidden, 34 characters)  want your own value: this is the sample's placeholder
+Mend the errors in cdk.context.json, or give the values with -c key=value; then run the command again.
+`
+	if b.String() != want {
+		t.Errorf("got\n%s\nwant\n%s", b.String(), want)
+	}
+}
+
+func TestReportWarningsAlone(t *testing.T) {
+	_, problems := Parse(with(map[string]any{"clientId": sampleClientID}))
+	var b strings.Builder
+	Report(&b, problems)
+	want := `warning  clientId  got "11111111-2222-3333-4444-555555555555"  ` +
+		`want your own value: this is the sample's placeholder
+Warnings stop nothing. The values are in cdk.context.json, or come from -c key=value.
+`
+	if b.String() != want {
+		t.Errorf("got\n%s\nwant\n%s", b.String(), want)
+	}
+	b.Reset()
+	Report(&b, nil)
+	if b.Len() > 0 {
+		t.Errorf("without problems: %q", b.String())
+	}
+}
+
+func TestHasErrors(t *testing.T) {
+	for _, test := range []struct {
+		problems []Problem
+		want     bool
+	}{
+		{nil, false},
+		{[]Problem{{Warning: true}}, false},
+		{[]Problem{{Warning: true}, {}}, true},
+	} {
+		if got := HasErrors(test.problems); got != test.want {
+			t.Errorf("HasErrors(%v) = %v", test.problems, got)
+		}
+	}
+}
+
+func TestShow(t *testing.T) {
+	for _, test := range []struct {
+		v    any
+		want string
+	}{
+		{"a\nb", `"a\nb"`},
+		{strings.Repeat("é", 61), `"` + strings.Repeat("é", 60) + `…"`},
+		{123456789012.0, "123456789012"},
+		{0.5, "0.5"},
+		{1e300, "1e+300"},
+		{7, "7"},
+		{true, "true"},
+		{nil, "null"},
+		{[]any{"secret"}, "a list"},
+		{map[string]any{"secret": "secret"}, "an object"},
+		{"https://user:secret@idp.example/x", `"https:(hidden)@idp.example/x"`},
+		{"https:/user:sec@ret/@idp.example", `"https:(hidden)@idp.example"`},
+		{"user:secret@idp.example", `"user:(hidden)@idp.example"`},
+	} {
+		if got := show(test.v); got != test.want {
+			t.Errorf("show(%v) = %s, want %s", test.v, got, test.want)
+		}
+	}
+}

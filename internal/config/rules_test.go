@@ -1,0 +1,145 @@
+package config
+
+import (
+	"slices"
+	"strings"
+	"testing"
+)
+
+func TestRegionWithoutHealthLake(t *testing.T) {
+	for _, region := range []string{"us-east-1", "us-east-2", "us-west-2", "ap-south-1", "ap-southeast-2", "ca-central-1",
+		"eu-west-1", "eu-west-2"} {
+		accepts(t, map[string]any{"region": region})
+	}
+	says(t, map[string]any{"region": "eu-north-1"}, `warning region: got "eu-north-1", want a region with HealthLake; `+
+		`known are us-east-1, us-east-2, us-west-2, ap-south-1, ap-southeast-2, ca-central-1, eu-west-1, eu-west-2`)
+	if c, _ := Parse(with(map[string]any{"region": "us-gov-west-1"})); c.Region != "us-gov-west-1" {
+		t.Errorf("a warning must not make the Config unusable: %+v", c)
+	}
+}
+
+func TestIntrospectionAuth(t *testing.T) {
+	accepts(t, map[string]any{"introspectionAuth": "bearer", "srvAPIKey": "key"})
+	accepts(t, map[string]any{"introspectionAuth": "basic", "clientSecret": "s"})
+	accepts(t, map[string]any{"introspectionAuth": "post", "clientSecret": "s"})
+	says(t, map[string]any{"introspectionAuth": "bearer", "clientSecret": "s"},
+		`error introspectionAuth: got "bearer" without srvAPIKey, want srvAPIKey as well, or another introspectionAuth`)
+	for _, auth := range []string{"basic", "post"} {
+		says(t, map[string]any{"introspectionAuth": auth, "srvAPIKey": "key"}, `error introspectionAuth: got "`+auth+
+			`" without clientSecret, want clientSecret as well, or another introspectionAuth`)
+	}
+}
+
+func TestConcurrency(t *testing.T) {
+	type m = map[string]any
+	accepts(t, m{"lambdaConcurentExecutions": 5, "lambdaMaxConcurrentExecutions": 5, "lambdaReservedConcurrency": 5})
+	accepts(t, m{"lambdaConcurentExecutions": 5, "lambdaMaxConcurrentExecutions": 9, "lambdaReservedConcurrency": 9})
+	says(t, m{"lambdaConcurentExecutions": 5, "lambdaMaxConcurrentExecutions": "4"},
+		"error lambdaMaxConcurrentExecutions: got 4, want 0 for no scaling, or at least 5, "+
+			"which lambdaConcurentExecutions asks for")
+	says(t, m{"lambdaConcurentExecutions": 5, "lambdaReservedConcurrency": 4},
+		"error lambdaReservedConcurrency: got 4, want 0 for none, or at least 5, the most that is provisioned")
+	says(t, m{"lambdaConcurentExecutions": 5, "lambdaMaxConcurrentExecutions": 9, "lambdaReservedConcurrency": 8},
+		"error lambdaReservedConcurrency: got 8, want 0 for none, or at least 9, the most that is provisioned")
+	// What cannot be compared is not compared.
+	faults(t, "lambdaConcurentExecutions", m{"lambdaConcurentExecutions": "x", "lambdaMaxConcurrentExecutions": 1})
+}
+
+func TestKMSKeyRegion(t *testing.T) {
+	says(t, map[string]any{"kmsKey": "arn:aws:kms:us-west-2:210987654321:key/1234abcd"},
+		"error kmsKey: got a key in us-west-2, want a key in region us-east-1")
+}
+
+func TestSmartV2(t *testing.T) {
+	type m = map[string]any
+	c := accepts(t, m{"authorizationStrategy": StrategySMARTV1})
+	if slices.Contains(c.SmartCapabilities, "permission-v2") || slices.ContainsFunc(c.SmartScopes, isScopeV2) {
+		t.Errorf("v1 defaults: %q, %q", c.SmartCapabilities, c.SmartScopes)
+	}
+	if !slices.Contains(c.SmartScopes, "patient/*.read") {
+		t.Errorf("v1 default scopes: %q", c.SmartScopes)
+	}
+	c = accepts(t, m{"smartCapabilities": "launch-standalone permission-v1"})
+	if slices.ContainsFunc(c.SmartScopes, isScopeV2) {
+		t.Errorf("default scopes without permission-v2: %q", c.SmartScopes)
+	}
+	accepts(t, m{"smartCapabilities": "permission-v2 permission-v2.2"})
+
+	says(t, m{"smartCapabilities": "permission-v2.2"},
+		"error smartCapabilities: got permission-v2.2 without permission-v2, want permission-v2 as well")
+	says(t, m{"smartCapabilities": "permission-v2", "authorizationStrategy": StrategySMARTV1, "smartScopes": "openid"},
+		"error smartCapabilities: got permission-v2 with authorizationStrategy SMART_ON_FHIR_V1, "+
+			"want authorizationStrategy SMART_ON_FHIR, or no permission-v2")
+	says(t, m{"smartCapabilities": "permission-v2.2", "authorizationStrategy": StrategySMARTV1},
+		"error smartCapabilities: got permission-v2.2 with authorizationStrategy SMART_ON_FHIR_V1, "+
+			"want authorizationStrategy SMART_ON_FHIR, or no permission-v2.2",
+		"error smartCapabilities: got permission-v2.2 without permission-v2, want permission-v2 as well")
+	says(t, m{"authorizationStrategy": StrategySMARTV1, "smartScopes": "openid patient/Observation.rs?status=final"},
+		`error smartScopes: got "patient/Observation.rs?status=final", a SMART v2 scope, `+
+			`want v1 scopes (.read, .write, .*), or permission-v2 among smartCapabilities`)
+}
+
+func TestScopeV2(t *testing.T) {
+	for scope, want := range map[string]bool{
+		"patient/*.rs": true, "user/Observation.cruds": true, "system/*.r": true, "patient/Observation.rs?a=b.c": true,
+		"patient/*.read": false, "patient/*.write": false, "patient/*.*": false, "patient/*.": false, "openid": false,
+		"patient/*.sr": false, "launch/patient": false, "other/*.rs": false,
+	} {
+		if got := isScopeV2(scope); got != want {
+			t.Errorf("isScopeV2(%q) = %v", scope, got)
+		}
+	}
+}
+
+func TestSSO(t *testing.T) {
+	type m = map[string]any
+	says(t, m{"authIssuer": "", "authEndpointJwks": ""},
+		`error authIssuer: got "", want a URL, because smartCapabilities has sso-openid-connect`,
+		`error authEndpointJwks: got "", want a URL, because smartCapabilities has sso-openid-connect`)
+	c := accepts(t, m{"authIssuer": "", "authEndpointJwks": "", "smartCapabilities": "launch-standalone"})
+	if c.AuthIssuer != "" || c.AuthEndpointJwks != "" {
+		t.Errorf("explicit empties: %+v", c)
+	}
+}
+
+func TestNamesWithPrefix(t *testing.T) {
+	type m = map[string]any
+	// 45 + len("Role-for-HealthLake") is 64, the most that IAM allows.
+	accepts(t, m{"prefix": strings.Repeat("a", 45)})
+	says(t, m{"prefix": strings.Repeat("a", 46)}, `error prefix: got "`+strings.Repeat("a", 46)+`", 46 characters, `+
+		`want at most 45 characters, for the IAM role <prefix>Role-for-HealthLake`)
+	says(t, m{"prefix": "a." + strings.Repeat("b", 44)},
+		`error prefix: got "a.`+strings.Repeat("b", 44)+`", want ASCII letters, digits and hyphens, a letter first, `+
+			`for the CloudFormation stack <prefix>Roles`,
+		`error prefix: got "a.`+strings.Repeat("b", 44)+`", 46 characters, want at most 45 characters, `+
+			`for the IAM role <prefix>Role-for-HealthLake`)
+
+	accepts(t, m{"prefix": "fhir-", "datastoreName": strings.Repeat("é", 251)})
+	says(t, m{"prefix": "fhir-", "datastoreName": strings.Repeat("é", 252)},
+		"error datastoreName: got 257 characters with the prefix, want at most 256")
+}
+
+// The names that users know, stated once more apart from the code's table.
+func TestNamesTable(t *testing.T) {
+	var rests []string
+	for _, n := range names {
+		rests = append(rests, n.rest)
+		if !n.pattern.MatchString("a-" + n.rest) {
+			t.Errorf("%s does not match its own pattern", n.rest)
+		}
+	}
+	want := []string{"Roles", "Secret", "CheckToken", "Datastore", "checkToken", "Role-for-HealthLake", "Lambda-Role"}
+	if !slices.Equal(rests, want) {
+		t.Errorf("names with the prefix: %q, want %q", rests, want)
+	}
+}
+
+func TestSecretNameLikeARN(t *testing.T) {
+	for _, name := range []string{"SOF-HL", "sof-hl-12345", "sof-hl-1234567", "abcdef"} {
+		accepts(t, map[string]any{"secretName": name})
+	}
+	for _, name := range []string{"SOF-HL-abc123", "my-secret"} {
+		says(t, map[string]any{"secretName": name}, `warning secretName: got "`+name+`", want a name that does not end in `+
+			`a hyphen and six characters: Secrets Manager may confuse it with an ARN`)
+	}
+}

@@ -1,0 +1,175 @@
+// Package tokencache keeps, for a short time, what an authorization server said about a token. It is for deployments that
+// accept that a revoked token works on until the time is over.
+package tokencache
+
+import (
+	"container/list"
+	"context"
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"sync"
+	"time"
+
+	"healthlake-smart-on-fhir/internal/claims"
+)
+
+const (
+	// maxEntries and maxBytes bound what is kept; the least recently used go first.
+	maxEntries = 4096
+	maxBytes   = 8 << 20
+	// maxDenial bounds how long a denial is kept: a token may become active moments after a first try.
+	maxDenial = 5 * time.Second
+)
+
+type key [sha256.Size]byte
+
+type entry struct {
+	key     key
+	claims  claims.Set
+	bytes   int
+	expires time.Time
+}
+
+// flight is a load that callers wait for together.
+type flight struct {
+	done   chan struct{}
+	claims claims.Set
+	err    error
+}
+
+// Cache maps tokens to claims. It is safe for concurrent use. It holds keyed hashes of tokens, under a key that is made
+// with it and kept nowhere, and never a token.
+type Cache struct {
+	keep   time.Duration
+	now    func() time.Time
+	secret [sha256.Size]byte
+
+	mu      sync.Mutex
+	entries map[key]*list.Element
+	recent  *list.List // of *entry; the most recently used in front
+	bytes   int
+	flights map[key]*flight
+}
+
+// New returns a cache that keeps claims for the time given; with a time of 0 it keeps none and shares no loads. Its clock
+// is now.
+func New(keep time.Duration, now func() time.Time) *Cache {
+	c := &Cache{
+		keep: keep,
+		// Without the monotonic reading, which may stand still while Lambda has the process frozen.
+		now:     func() time.Time { return now().Round(0) },
+		entries: map[key]*list.Element{}, recent: list.New(), flights: map[key]*flight{},
+	}
+	_, _ = rand.Read(c.secret[:]) // never fails, says its documentation
+	return c
+}
+
+// Claims returns the claims of a token and whether they were kept from before. realm names what the claims depend on
+// beside the token (the provider, who we are there): a change of it misses. On a miss, load gets the claims; calls for
+// one token at the same time share one load and its error. Errors are not kept. Claims are kept until the cache's time is
+// over or the token's exp is reached, and for at most five seconds where active is not true. The caller must not change
+// them.
+func (c *Cache) Claims(ctx context.Context, realm, token string, load func(context.Context) (claims.Set, error)) (set claims.Set, kept bool, err error) {
+	if c.keep <= 0 {
+		set, err = load(ctx)
+		return set, false, err
+	}
+	k := c.hash(realm, token)
+	c.mu.Lock()
+	if set, ok := c.find(k); ok {
+		c.mu.Unlock()
+		return set, true, nil
+	}
+	if f, ok := c.flights[k]; ok {
+		c.mu.Unlock()
+		select {
+		case <-f.done:
+			return f.claims, false, f.err
+		case <-ctx.Done():
+			return nil, false, context.Cause(ctx)
+		}
+	}
+	f := &flight{done: make(chan struct{})}
+	c.flights[k] = f
+	c.mu.Unlock()
+
+	asked := c.now() // the answer is as old as the question
+	f.claims, f.err = load(ctx)
+
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delete(c.flights, k)
+	if f.err == nil {
+		c.add(k, f.claims, asked)
+	}
+	close(f.done)
+	return f.claims, false, f.err
+}
+
+func (c *Cache) hash(realm, token string) (k key) {
+	mac := hmac.New(sha256.New, c.secret[:])
+	inner := sha256.Sum256([]byte(realm)) // of fixed length, so that no realm runs into a token
+	mac.Write(inner[:])
+	mac.Write([]byte(token))
+	mac.Sum(k[:0])
+	return k
+}
+
+// find returns claims that are still good. The caller holds the lock.
+func (c *Cache) find(k key) (claims.Set, bool) {
+	element, ok := c.entries[k]
+	if !ok {
+		return nil, false
+	}
+	e := element.Value.(*entry)
+	// A clock that went back leaves entries that would be kept for too long.
+	if left := e.expires.Sub(c.now()); left <= 0 || left > c.keep {
+		c.remove(element)
+		return nil, false
+	}
+	c.recent.MoveToFront(element)
+	return e.claims, true
+}
+
+// add keeps claims that were asked for at a time. The caller holds the lock.
+func (c *Cache) add(k key, set claims.Set, asked time.Time) {
+	expires := asked.Add(c.keep)
+	if denied := asked.Add(maxDenial); !set.True("active") && denied.Before(expires) {
+		expires = denied
+	}
+	exp, ok, err := set.Time("exp")
+	if err != nil {
+		return
+	}
+	if end := time.Unix(exp, 0); ok && end.Before(expires) {
+		expires = end
+	}
+	if !expires.After(c.now()) {
+		return
+	}
+	e := &entry{key: k, claims: set, bytes: size(set), expires: expires}
+	if old, ok := c.entries[k]; ok {
+		c.remove(old)
+	}
+	c.entries[k] = c.recent.PushFront(e)
+	c.bytes += e.bytes
+	for len(c.entries) > maxEntries || c.bytes > maxBytes {
+		c.remove(c.recent.Back())
+	}
+}
+
+func (c *Cache) remove(element *list.Element) {
+	e := c.recent.Remove(element).(*entry)
+	delete(c.entries, e.key)
+	c.bytes -= e.bytes
+}
+
+// size is about what an entry takes: its text, and the map, headers and bookkeeping around it.
+func size(set claims.Set) int {
+	n := 512
+	for name, value := range set {
+		n += len(name) + cap(value) + 64
+	}
+	return n
+}
