@@ -66,6 +66,7 @@ func TestSingleKeys(t *testing.T) {
 			[]any{"arn:aws:sts::210987654321:assumed-role/Admin/jo", arn + "root", arn + "role/", arn + "role/*",
 				"Admin", "*"}},
 		{"lambdaArchitecture", []any{"arm64", "x86_64"}, []any{"amd64", ""}},
+		{"introspectionCacheSeconds", []any{0.0, "300"}, []any{-1, 301, "1m", true}},
 		{"lambdaMemorySize", []any{128, "10240"}, []any{127, 10241.0, "512MB"}},
 		{"lambdaConcurentExecutions", []any{1, 1000}, []any{0, -1}},
 		{"lambdaMaxConcurrentExecutions", []any{0, 5, "50"}, []any{-1, 1.5}},

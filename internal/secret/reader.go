@@ -15,7 +15,8 @@ const (
 	// maxWait bounds that wait. It leaves most of the second for the identity provider; after it the last good document
 	// serves.
 	maxWait = 200 * time.Millisecond
-	// retryAfter spaces the attempts while a good document is held and refreshing fails.
+	// retryAfter spaces the attempts while a good document is held and refreshing fails, or brings nothing new to a caller
+	// whose credentials were refused.
 	retryAfter = 5 * time.Second
 	// fetchTimeout ends an attempt that nobody waits for any more.
 	fetchTimeout = 2 * time.Second
@@ -90,6 +91,35 @@ func (r *Reader) Document(ctx context.Context) (Document, error) {
 		return Document{}, r.err
 	}
 	return *r.held, nil
+}
+
+// Renew is for a caller whose provider has refused the credentials in a document, perhaps because they were rotated. It
+// returns another document than the refused one, which it fetches unless it holds one or has begun a fetch within the last
+// five seconds; ok is false where there is no other within 200 ms.
+func (r *Reader) Renew(ctx context.Context, refused Document) (document Document, ok bool) {
+	r.mu.Lock()
+	if r.held == nil || *r.held == refused {
+		since := r.now().Sub(r.attempted)
+		if r.pending == nil && (since < 0 || since >= retryAfter) {
+			r.refresh()
+		}
+		if pending := r.pending; pending != nil {
+			r.mu.Unlock()
+			timer := time.NewTimer(maxWait)
+			defer timer.Stop()
+			select {
+			case <-pending:
+			case <-timer.C:
+			case <-ctx.Done():
+			}
+			r.mu.Lock()
+		}
+	}
+	defer r.mu.Unlock()
+	if r.held == nil || *r.held == refused {
+		return Document{}, false
+	}
+	return *r.held, true
 }
 
 // refresh begins a fetch. The caller holds the lock.

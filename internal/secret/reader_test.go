@@ -246,3 +246,58 @@ func TestReaderWithAClockThatWentBack(t *testing.T) {
 	c.advance(-time.Hour)
 	wantRole(t, r, "two")
 }
+
+func TestRenewAfterARotation(t *testing.T) {
+	r, s, c := newReader(t)
+	wantRole(t, r, "one")
+	old, _ := r.Document(context.Background())
+	s.set(document(t, "two"), nil, nil)
+
+	if d, ok := r.Renew(context.Background(), old); ok {
+		t.Errorf("got %q right after a fetch, want a rest", d.HLRoleARN)
+	}
+	c.advance(5 * time.Second)
+	if d, ok := r.Renew(context.Background(), old); !ok || d.HLRoleARN != "two" {
+		t.Errorf("got %q, %t, want the rotated document", d.HLRoleARN, ok)
+	}
+	wantRole(t, r, "two")
+	// Another caller that was refused with the old document needs no fetch.
+	before := s.fetches.Load()
+	if d, ok := r.Renew(context.Background(), old); !ok || d.HLRoleARN != "two" || s.fetches.Load() != before {
+		t.Errorf("got %q, %t after %d more fetches", d.HLRoleARN, ok, s.fetches.Load()-before)
+	}
+}
+
+func TestRenewWithoutARotation(t *testing.T) {
+	r, s, c := newReader(t)
+	wantRole(t, r, "one")
+	old, _ := r.Document(context.Background())
+	for range 100 {
+		c.advance(100 * time.Millisecond)
+		if d, ok := r.Renew(context.Background(), old); ok {
+			t.Fatalf("got %q, want no other document", d.HLRoleARN)
+		}
+	}
+	if got := s.fetches.Load(); got != 3 {
+		t.Errorf("%d fetches in 10 s, want the first and one every five seconds", got)
+	}
+	s.set("", errors.New("AccessDeniedException"), nil)
+	c.advance(5 * time.Second)
+	if d, ok := r.Renew(context.Background(), old); ok {
+		t.Errorf("got %q from a secret that cannot be read", d.HLRoleARN)
+	}
+	wantRole(t, r, "one")
+}
+
+func TestRenewDoesNotWaitForLong(t *testing.T) {
+	r, s, c := newReader(t)
+	wantRole(t, r, "one")
+	old, _ := r.Document(context.Background())
+	hold := make(chan struct{})
+	defer close(hold)
+	s.set(document(t, "two"), nil, hold)
+	c.advance(5 * time.Second)
+	if d, ok := r.Renew(context.Background(), old); ok {
+		t.Errorf("got %q from a secret that hangs", d.HLRoleARN)
+	}
+}

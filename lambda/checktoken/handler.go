@@ -27,10 +27,17 @@ const (
 	reasonIdP    = "idp_"
 )
 
+// documents is where the settings come from that may change while the function runs.
+type documents interface {
+	Document(context.Context) (secret.Document, error)
+	// Renew returns another document than one whose credentials the provider has refused, if there is one.
+	Renew(ctx context.Context, refused secret.Document) (secret.Document, bool)
+}
+
 // handler turns HealthLake's event into the answer. It is safe for concurrent use.
 type handler struct {
 	settings     settings
-	document     func(context.Context) (secret.Document, error)
+	documents    documents
 	introspector *introspect.Client
 	cache        *tokencache.Cache
 	now          func() time.Time
@@ -68,8 +75,15 @@ func (h *handler) answer(ctx context.Context, payload []byte, c *call) ([]byte, 
 	c.enhanced = bool(document.LambdaEnhancedLogging)
 
 	d, err := h.decide(ctx, event, document, c)
+	if kindOfFailure(err) == introspect.KindUnauthorized {
+		// The credentials may have been rotated since the secret was read.
+		if renewed, ok := h.documents.Renew(ctx, document); ok {
+			document = renewed
+			d, err = h.decide(ctx, event, document, c)
+		}
+	}
 	if err != nil {
-		return nil, err
+		return nil, c.fail(reasonIdP+string(kindOfFailure(err)), err)
 	}
 	c.decide(d)
 
@@ -85,7 +99,7 @@ func (h *handler) answer(ctx context.Context, payload []byte, c *call) ([]byte, 
 	return response, nil
 }
 
-// decide asks the identity provider about the event's token and judges what it says.
+// decide asks the identity provider about the event's token and judges what it says. Its errors are introspection's.
 func (h *handler) decide(ctx context.Context, e event, document secret.Document, c *call) (decision, error) {
 	if !wellFormed(e.BearerToken) {
 		return deny(reasonMalformedToken, h.now()), nil
@@ -94,23 +108,32 @@ func (h *handler) decide(ctx context.Context, e event, document secret.Document,
 	set, kept, err := h.cache.Claims(ctx, document.AuthEndpointIntrospect+" "+document.ClientID, e.BearerToken,
 		func(ctx context.Context) (claims.Set, error) {
 			asked, err := h.introspect(ctx, e.BearerToken, document)
-			c.requests = asked.Requests
+			c.requests += asked.Requests
 			return asked.Claims, err
 		})
-	c.idpTime, c.cacheHit = time.Since(begin), kept
+	c.idpTime += time.Since(begin)
+	c.cacheHit = kept
 	if err != nil {
-		kind := introspect.KindUnreachable
-		var failure *introspect.Error
-		if errors.As(err, &failure) {
-			kind = failure.Kind
-		}
-		return decision{}, c.fail(reasonIdP+string(kind), err)
+		return decision{}, err
 	}
 	return authorize(set, e.DatastoreEndpoint, h.now(), h.settings.rules), nil
 }
 
+// kindOfFailure is introspection's word for an error, "" where there is none. An error of another type can only be that
+// of a call that gave up waiting for another's introspection of the same token.
+func kindOfFailure(err error) introspect.Kind {
+	if err == nil {
+		return ""
+	}
+	var failure *introspect.Error
+	if errors.As(err, &failure) {
+		return failure.Kind
+	}
+	return introspect.KindTimeout
+}
+
 func (h *handler) readSecret(ctx context.Context) (secret.Document, error) {
-	document, err := h.document(ctx)
+	document, err := h.documents.Document(ctx)
 	if err != nil {
 		return secret.Document{}, fmt.Errorf("reading the secret %s: %w", h.settings.secretID, err)
 	}

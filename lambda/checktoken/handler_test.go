@@ -29,6 +29,7 @@ var private = []string{theToken, "s3cret", "k3y", "Practitioner/42", "Patient/7"
 
 // idp is an identity provider whose answer a test sets.
 type idp struct {
+	apiKey string // where set, any other is refused
 	status int
 	body   string
 	delay  time.Duration
@@ -42,23 +43,43 @@ func (p *idp) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case <-time.After(p.delay):
 	case <-r.Context().Done():
 	}
+	if p.apiKey != "" && r.Header.Get("Authorization") != "Bearer "+p.apiKey {
+		w.WriteHeader(http.StatusUnauthorized)
+		return
+	}
 	w.WriteHeader(p.status)
 	_, _ = io.WriteString(w, p.body)
 }
 
+// store is a secret that a test changes.
+type store struct {
+	held    secret.Document
+	renewed *secret.Document
+	err     error
+}
+
+func (s *store) Document(context.Context) (secret.Document, error) { return s.held, s.err }
+
+func (s *store) Renew(context.Context, secret.Document) (secret.Document, bool) {
+	if s.renewed == nil {
+		return secret.Document{}, false
+	}
+	return *s.renewed, true
+}
+
 // newHandler returns a handler before a running provider, and where its log goes.
-func newHandler(t *testing.T, p *idp) (*handler, *secret.Document, *bytes.Buffer) {
+func newHandler(t *testing.T, p *idp) (*handler, *store, *bytes.Buffer) {
 	t.Helper()
 	server := httptest.NewServer(p)
 	t.Cleanup(server.Close)
-	document := &secret.Document{
+	document := &store{held: secret.Document{
 		ClientID: "client", ClientSecret: "s3cret", APIKey: "k3y",
 		AuthEndpointToken: tokenEndpoint, AuthEndpointIntrospect: server.URL, HLRoleARN: roleARN,
-	}
+	}}
 	log := new(bytes.Buffer)
 	return &handler{
 		settings:     settings{secretID: "SOF-HL", introspectionAuth: introspect.MethodAuto},
-		document:     func(context.Context) (secret.Document, error) { return *document, nil },
+		documents:    document,
 		introspector: introspect.New(introspect.NewTransport()),
 		cache:        tokencache.New(0, time.Now),
 		now:          func() time.Time { return now },
@@ -199,12 +220,10 @@ func TestInvokeErrors(t *testing.T) {
 			t.Parallel()
 			h, document, log := newHandler(t, &test.idp)
 			if test.endpoint != "" {
-				document.AuthEndpointIntrospect = test.endpoint
+				document.held.AuthEndpointIntrospect = test.endpoint
 			}
 			if test.secretErr != "" {
-				h.document = func(context.Context) (secret.Document, error) {
-					return secret.Document{}, errors.New(test.secretErr)
-				}
+				document.err = errors.New(test.secretErr)
 			}
 			payload := eventWith(theToken)
 			if test.reason == "event_invalid" {
@@ -230,7 +249,7 @@ func TestEnhancedLogShowsDetailAndNothingPersonal(t *testing.T) {
 	h, document, log := newHandler(t, &idp{status: 200, body: `{"active": true, "client_id": "app-1",
 		"scope": "patient/Observation.rs?subject=Patient/7 openid", "sub": "user-1", "username": "Ada", "email": "ada@example.org",
 		"aud": ["Patient/7"], "ext": {"fhirUser": "Practitioner/42", "patient": "Patient/7", "custom": {"name": "Ada"}}}`})
-	document.LambdaEnhancedLogging = true
+	document.held.LambdaEnhancedLogging = true
 	if _, err := invoke(t, h, eventWith(theToken)); err != nil {
 		t.Fatal(err)
 	}
@@ -258,7 +277,7 @@ func TestEnhancedLogShowsDetailAndNothingPersonal(t *testing.T) {
 
 func TestEnhancedLogOfAnError(t *testing.T) {
 	h, document, log := newHandler(t, &idp{status: 500})
-	document.LambdaEnhancedLogging = true
+	document.held.LambdaEnhancedLogging = true
 	if _, err := invoke(t, h, eventWith(theToken)); err == nil {
 		t.Fatal("no error")
 	}
@@ -270,7 +289,7 @@ func TestEnhancedLogOfAnError(t *testing.T) {
 
 func TestWhatAnEventWritesIntoTheLogIsBounded(t *testing.T) {
 	h, document, log := newHandler(t, &idp{status: 200, body: `{"active": false}`})
-	document.LambdaEnhancedLogging = true
+	document.held.LambdaEnhancedLogging = true
 	payload, _ := json.Marshal(map[string]string{
 		"datastoreEndpoint": strings.Repeat("e", 1<<20), "bearerToken": theToken, "operationName": strings.Repeat("o", 1<<20),
 	})
@@ -330,10 +349,41 @@ func TestCachedClaimsAreJudgedAnew(t *testing.T) {
 	}
 	ask(true, false, 1)
 	ask(true, true, 1)
-	document.ClientID = "another"
+	document.held.ClientID = "another"
 	ask(true, false, 2)
 	clock = now.Add(10 * time.Second)
 	ask(false, false, 3) // its exp is reached: neither kept nor accepted
+}
+
+func TestRotatedCredentials(t *testing.T) {
+	p := &idp{apiKey: "k3y-new", status: 200, body: `{"active": true, "scope": "s"}`}
+	h, document, log := newHandler(t, p)
+	renewed := document.held
+	renewed.APIKey = "k3y-new"
+	renewed.HLRoleARN = "arn:aws:iam::123456789012:role/renewed"
+	document.renewed = &renewed
+	response, err := invoke(t, h, eventWith(theToken))
+	if err != nil || !strings.Contains(response, `"isAuthorized":true`) || !strings.Contains(response, "role/renewed") {
+		t.Errorf("got %s, %v, want an answer from the renewed document", response, err)
+	}
+	if line := logLine(t, log); p.asked != 2 || line["idp_requests"] != 2.0 || line["outcome"] != "authorized" {
+		t.Errorf("the provider was asked %d times: %v", p.asked, line)
+	}
+
+	log.Reset()
+	p.asked, document.renewed.APIKey = 0, "k3y-other"
+	if response, err := invoke(t, h, eventWith(theToken)); err == nil || p.asked != 2 {
+		t.Errorf("got %s after %d requests, want the refusal after one more try", response, p.asked)
+	}
+	if line := logLine(t, log); line["reason"] != "idp_unauthorized" {
+		t.Errorf("log: %v", line)
+	}
+
+	log.Reset()
+	p.asked, document.renewed = 0, nil
+	if response, err := invoke(t, h, eventWith(theToken)); err == nil || p.asked != 1 {
+		t.Errorf("got %s after %d requests, want the refusal at once", response, p.asked)
+	}
 }
 
 func TestWarmUpAsksTheProviderAndSurvivesIt(t *testing.T) {
@@ -346,7 +396,7 @@ func TestWarmUpAsksTheProviderAndSurvivesIt(t *testing.T) {
 	if err := h.warmUp(); err == nil || !strings.Contains(err.Error(), "401") {
 		t.Errorf("got %v, want the provider's refusal of our credentials", err)
 	}
-	document.AuthEndpointIntrospect = "https://idp.invalid/"
+	document.held.AuthEndpointIntrospect = "https://idp.invalid/"
 	if err := h.warmUp(); err == nil {
 		t.Error("an unreachable provider goes unnoticed")
 	}

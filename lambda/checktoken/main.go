@@ -34,7 +34,7 @@ func main() {
 	}
 	h := &handler{
 		settings:     settings,
-		document:     secret.NewReader(fetchSecret(settings.secretID, os.Getenv), time.Now).Document,
+		documents:    secret.NewReader(fetchSecret(settings.secretID, os.Getenv), time.Now),
 		introspector: introspect.New(introspect.NewTransport()),
 		cache:        tokencache.New(settings.cacheTime, time.Now),
 		now:          time.Now,

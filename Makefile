@@ -1,0 +1,49 @@
+# Everything that can be done here; `make help` lists it.
+.DEFAULT_GOAL := help
+.PHONY: help demo invoke test lint fuzz synth clean
+
+STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+FUZZTIME ?= 10s
+EVENT ?= events/search.json
+MODULES := . local
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: need-go ## Run the function against a local identity provider and show what HealthLake would get
+	@go -C local run ./cmd/demo
+
+invoke: need-go ## Run one event through the function: make invoke EVENT=events/search.json
+	@go -C local run ./cmd/invoke "$(abspath $(EVENT))"
+
+test: need-go need-node ## Run every test that needs no AWS and no second server
+	go test ./...
+	go -C local test ./...
+
+lint: need-go ## gofmt, go vet and staticcheck
+	@unformatted="$$(gofmt -l $$(git ls-files '*.go'))"; \
+	  if [ -n "$$unformatted" ]; then echo "not formatted, run gofmt -w on:"; echo "$$unformatted"; exit 1; fi
+	@for module in $(MODULES); do echo "go vet, staticcheck: $$module"; \
+	  (cd $$module && go vet ./... && go run $(STATICCHECK) ./...) || exit 1; done
+
+fuzz: need-go ## Run each fuzz target for FUZZTIME (default 10s)
+	@go list -f '{{$$d := .Dir}}{{range .TestGoFiles}}{{$$d}}/{{.}} {{end}}{{range .XTestGoFiles}}{{$$d}}/{{.}} {{end}}' ./... \
+	  | tr ' ' '\n' | xargs grep -o 'func Fuzz[A-Za-z]*' | sed 's/:func / /' \
+	  | while read -r file target; do echo "$$target in $$(dirname $$file)"; \
+	      go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) $$(dirname $$file) || exit 1; done
+
+synth: need-go node_modules ## Synthesize the CloudFormation templates into cdk.out
+	npx cdk synth --all --quiet
+
+node_modules: package-lock.json | need-node
+	npm ci
+	@touch node_modules
+
+clean: ## Remove what the other targets made
+	rm -rf cdk.out node_modules bin local/.cache
+
+.PHONY: need-go need-node
+need-go:
+	@command -v go >/dev/null || { echo "Go 1.26 or later is needed: https://go.dev/dl/"; exit 1; }
+need-node:
+	@command -v npm >/dev/null || { echo "Node.js 20 or later with npm is needed: https://nodejs.org/"; exit 1; }
