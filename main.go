@@ -1,0 +1,47 @@
+// Command healthlake-smart-on-fhir is the CDK app: it reads the context, checks it and synthesizes the stacks. The CDK
+// command line runs it; see cdk.json.
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/jsii-runtime-go"
+
+	"healthlake-smart-on-fhir/internal/config"
+	"healthlake-smart-on-fhir/stacks"
+)
+
+func main() {
+	status := synthesize(os.Stderr)
+	endNode() // not deferred: os.Exit runs no deferred call
+	os.Exit(status)
+}
+
+// endNode ends the CDK's Node process. jsii waits for it in two places at once, and now and then the one that comes too
+// late writes to stderr that it exited abnormally, which it did not; that line goes nowhere.
+func endNode() {
+	if null, err := os.OpenFile(os.DevNull, os.O_WRONLY, 0); err == nil {
+		os.Stderr = null
+	}
+	jsii.Close()
+}
+
+// synthesize returns the process's exit status: 1 for a mistake in the context, which it reports on stderr.
+func synthesize(stderr io.Writer) int {
+	app := awscdk.NewApp(nil)
+	context, _ := app.Node().GetAllContext(nil).(map[string]any)
+	cfg, problems := config.Parse(context)
+	config.Report(stderr, problems)
+	if config.HasErrors(problems) {
+		return 1
+	}
+	if err := stacks.New(app, cfg); err != nil {
+		fmt.Fprintln(stderr, err)
+		return 1
+	}
+	app.Synth(nil)
+	return 0
+}

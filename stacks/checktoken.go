@@ -1,0 +1,148 @@
+package stacks
+
+import (
+	"strconv"
+	"strings"
+
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awslambda"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awslogs"
+	"github.com/aws/aws-cdk-go/awscdklambdagoalpha/v2"
+	"github.com/aws/jsii-runtime-go"
+
+	"healthlake-smart-on-fhir/internal/config"
+)
+
+type checkTokenProps struct {
+	after     awscdk.Stack
+	source    string // directory of the function's package
+	secretARN *string
+}
+
+// newCheckTokenStack adds the function behind the alias that HealthLake calls.
+func newCheckTokenStack(d deployment, props checkTokenProps) awscdk.Stack {
+	stack := d.stack("CheckToken", "SMART on FHIR for HealthLake: the function that verifies bearer tokens", props.after)
+
+	logGroup := awslogs.NewLogGroup(stack, jsii.String("Logs"), &awslogs.LogGroupProps{
+		LogGroupName:  jsii.String(d.names.logGroup),
+		RemovalPolicy: awscdk.RemovalPolicy_DESTROY,
+	})
+	// The class takes an enumeration of the days that CloudWatch accepts, the resource takes the number.
+	logGroup.Node().DefaultChild().(awslogs.CfnLogGroup).SetRetentionInDays(jsii.Number(d.cfg.LogRetentionDays))
+
+	role := awsiam.Role_FromRoleArn(stack, jsii.String("Role"), jsii.String(d.names.lambdaRoleARN),
+		&awsiam.FromRoleArnOptions{Mutable: jsii.Bool(false)})
+	permissions := awsiam.NewManagedPolicy(stack, jsii.String("Permissions"), &awsiam.ManagedPolicyProps{
+		Description: jsii.String("What " + d.names.function + " may do"),
+		Roles:       &[]awsiam.IRole{role},
+		Statements: &[]awsiam.PolicyStatement{
+			awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
+				Actions:   jsii.Strings("logs:CreateLogStream", "logs:PutLogEvents"),
+				Resources: &[]*string{logGroup.LogGroupArn()}, // ends in :*, the group's streams
+			}),
+			awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
+				Actions:   jsii.Strings("secretsmanager:GetSecretValue"),
+				Resources: &[]*string{props.secretARN},
+			}),
+		},
+	})
+
+	function := newFunction(d, props, stack, role, logGroup)
+	// The function reads its secret while it starts, which provisioned concurrency makes it do at once.
+	function.Node().AddDependency(permissions)
+	alias := newAlias(d, stack, function)
+	alias.AddPermission(jsii.String("HealthLakeInvokes"), &awslambda.Permission{
+		Principal: awsiam.NewServicePrincipal(jsii.String("healthlake.amazonaws.com"), nil),
+	})
+
+	output(stack, "AliasArn", "Function alias that HealthLake calls for every FHIR request", alias.FunctionArn())
+	return stack
+}
+
+func newFunction(
+	d deployment, props checkTokenProps, stack awscdk.Stack, role awsiam.IRole, logGroup awslogs.ILogGroup,
+) awslambda.Function {
+	architecture := awslambda.Architecture_ARM_64()
+	if d.cfg.LambdaArchitecture == config.ArchitectureX8664 {
+		architecture = awslambda.Architecture_X86_64()
+	}
+	function := awscdklambdagoalpha.NewGoFunction(stack, jsii.String("Function"), &awscdklambdagoalpha.GoFunctionProps{
+		FunctionName: jsii.String(d.names.function),
+		Description:  jsii.String("Verifies the bearer token of a FHIR request for HealthLake"),
+		Entry:        jsii.String(props.source),
+		Runtime:      awslambda.Runtime_PROVIDED_AL2023(),
+		Architecture: architecture,
+		Bundling: &awscdklambdagoalpha.BundlingOptions{
+			CgoEnabled: jsii.Bool(false),
+			// The same source gives the same bytes wherever it lies, so that a deploy without a change replaces nothing.
+			GoBuildFlags: jsii.Strings("-trimpath", "-buildvcs=false", `-ldflags "-s -w -buildid="`, "-tags lambda.norpc"),
+			// What the machine's owner has set for other projects must not change the bytes either.
+			Environment: &map[string]*string{"GOFLAGS": jsii.String("-mod=readonly"), "GOWORK": jsii.String("off")},
+		},
+		Role:       role,
+		MemorySize: jsii.Number(d.cfg.LambdaMemorySize),
+		// HealthLake stops waiting after one second, and the function answers within 900 ms. What still runs after two is
+		// stuck and gives its place to the next call.
+		Timeout:     awscdk.Duration_Seconds(jsii.Number(2)),
+		Environment: functionEnvironment(d.cfg, props.secretARN),
+		LogGroup:    logGroup,
+		// The platform's own lines as JSON, so that one query covers them and the function's, which are JSON already. The
+		// function decides what it writes; the platform filters none of it.
+		LoggingFormat:                awslambda.LoggingFormat_JSON,
+		ApplicationLogLevelV2:        awslambda.ApplicationLogLevel_DEBUG,
+		SystemLogLevelV2:             awslambda.SystemLogLevel_INFO,
+		ReservedConcurrentExecutions: reservedConcurrency(d.cfg),
+	})
+	awscdk.Annotations_Of(stack).AcknowledgeWarning(
+		jsii.String("@aws-cdk/aws-lambda-go-alpha:goBuildFlagsSecurityWarning"),
+		jsii.String("the flags are constants of this program"))
+	return function
+}
+
+// reservedConcurrency is nil unless asked for: reserving takes concurrency from the account's other functions and caps
+// this one, and a call over the cap is a FHIR request refused.
+func reservedConcurrency(cfg config.Config) *float64 {
+	if cfg.LambdaReservedConcurrency == 0 {
+		return nil
+	}
+	return jsii.Number(cfg.LambdaReservedConcurrency)
+}
+
+func functionEnvironment(cfg config.Config, secretARN *string) *map[string]*string {
+	environment := map[string]*string{
+		"SECRET_ID":          secretARN,
+		"INTROSPECTION_AUTH": jsii.String(cfg.IntrospectionAuth),
+	}
+	if cfg.RequiredAudience != "" {
+		environment["REQUIRED_AUDIENCE"] = jsii.String(cfg.RequiredAudience)
+	}
+	if len(cfg.TrustedIssuers) > 0 {
+		environment["TRUSTED_ISSUERS"] = jsii.String(strings.Join(cfg.TrustedIssuers, " "))
+	}
+	if cfg.IntrospectionCacheSeconds > 0 {
+		environment["INTROSPECTION_CACHE_SECONDS"] = jsii.String(strconv.Itoa(cfg.IntrospectionCacheSeconds))
+	}
+	return &environment
+}
+
+// newAlias adds the alias on the function's current version. Every change to code or settings makes a new version, and
+// the alias moves there once the new version's instances stand ready; callers notice nothing.
+func newAlias(d deployment, stack awscdk.Stack, function awslambda.Function) awslambda.Alias {
+	alias := awslambda.NewAlias(stack, jsii.String("Live"), &awslambda.AliasProps{
+		AliasName:                       jsii.String(aliasName),
+		Description:                     jsii.String("Called by HealthLake"),
+		Version:                         function.CurrentVersion(),
+		ProvisionedConcurrentExecutions: jsii.Number(d.cfg.LambdaConcurrentExecutions),
+	})
+	if d.cfg.LambdaMaxConcurrentExecutions > d.cfg.LambdaConcurrentExecutions {
+		alias.AddAutoScaling(&awslambda.AutoScalingOptions{
+			MinCapacity: jsii.Number(d.cfg.LambdaConcurrentExecutions),
+			MaxCapacity: jsii.Number(d.cfg.LambdaMaxConcurrentExecutions),
+		}).ScaleOnUtilization(&awslambda.UtilizationScalingOptions{
+			// The rest of the instances serve while new ones come up, which takes minutes: alarms look at three of them.
+			UtilizationTarget: jsii.Number(0.7),
+		})
+	}
+	return alias
+}

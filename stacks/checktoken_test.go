@@ -1,0 +1,220 @@
+package stacks
+
+import (
+	"debug/buildinfo"
+	"debug/elf"
+	"maps"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/aws/jsii-runtime-go"
+)
+
+func TestFunction(t *testing.T) {
+	tmpl := get(t, "default").stacks["CheckToken"]
+	id, function := tmpl.one(t, "AWS::Lambda::Function")
+	logs, logGroup := tmpl.one(t, "AWS::Logs::LogGroup")
+	policy, _ := tmpl.one(t, "AWS::IAM::ManagedPolicy")
+
+	properties := maps.Clone(function["Properties"].(map[string]any))
+	delete(properties, "Code")
+	delete(properties, "Tags")
+	wantJSON(t, properties, `{
+		"FunctionName": "sof-hl-checkToken",
+		"Description": "Verifies the bearer token of a FHIR request for HealthLake",
+		"Runtime": "provided.al2023",
+		"Handler": "bootstrap",
+		"Architectures": ["arm64"],
+		"MemorySize": 512,
+		"Timeout": 2,
+		"Role": "arn:aws:iam::123456789012:role/sof-hl-Lambda-Role",
+		"Environment": {"Variables": {
+			"SECRET_ID": {"Fn::ImportValue": "sof-hl-Secret:ExportsOutputRefSecret34AA9512"},
+			"INTROSPECTION_AUTH": "auto"
+		}},
+		"LoggingConfig": {
+			"LogGroup": {"Ref": "`+logs+`"},
+			"LogFormat": "JSON",
+			"ApplicationLogLevel": "DEBUG",
+			"SystemLogLevel": "INFO"
+		}
+	}`)
+	// Without its permissions the function could not read its secret while it starts.
+	wantJSON(t, function["DependsOn"], `["`+policy+`"]`)
+	_, version := tmpl.one(t, "AWS::Lambda::Version")
+	wantJSON(t, at(version, "Properties", "FunctionName"), `{"Ref": "`+id+`"}`)
+
+	wantJSON(t, at(logGroup, "Properties", "LogGroupName"), `"/aws/lambda/sof-hl-checkToken"`)
+	wantJSON(t, at(logGroup, "Properties", "RetentionInDays"), `14`)
+	wantJSON(t, logGroup["DeletionPolicy"], `"Delete"`)
+}
+
+func TestFunctionSettings(t *testing.T) {
+	tmpl := get(t, "function").stacks["CheckToken"]
+	tmpl.HasResourceProperties(jsii.String("AWS::Lambda::Function"), map[string]any{
+		"Architectures":                []any{"x86_64"},
+		"MemorySize":                   1024,
+		"ReservedConcurrentExecutions": 50,
+		"Environment": map[string]any{"Variables": map[string]any{
+			"SECRET_ID":          map[string]any{"Fn::ImportValue": "sof-hl-Secret:ExportsOutputRefSecret34AA9512"},
+			"INTROSPECTION_AUTH": "basic",
+			"REQUIRED_AUDIENCE":  "datastore",
+			"TRUSTED_ISSUERS":    "https://a.example/ https://b.example/",
+
+			"INTROSPECTION_CACHE_SECONDS": "30",
+		}},
+	})
+	tmpl.HasResourceProperties(jsii.String("AWS::Logs::LogGroup"), map[string]any{"RetentionInDays": 365})
+}
+
+func TestFunctionPermissions(t *testing.T) {
+	tmpl := get(t, "default").stacks["CheckToken"]
+	logs, _ := tmpl.one(t, "AWS::Logs::LogGroup")
+	_, policy := tmpl.one(t, "AWS::IAM::ManagedPolicy")
+	wantJSON(t, at(policy, "Properties", "Roles"), `["sof-hl-Lambda-Role"]`)
+	wantJSON(t, at(policy, "Properties", "PolicyDocument"), `{
+		"Version": "2012-10-17",
+		"Statement": [
+			{
+				"Effect": "Allow",
+				"Action": ["logs:CreateLogStream", "logs:PutLogEvents"],
+				"Resource": {"Fn::GetAtt": ["`+logs+`", "Arn"]}
+			},
+			{
+				"Effect": "Allow",
+				"Action": "secretsmanager:GetSecretValue",
+				"Resource": {"Fn::ImportValue": "sof-hl-Secret:ExportsOutputRefSecret34AA9512"}
+			}
+		]
+	}`)
+}
+
+func TestAlias(t *testing.T) {
+	tmpl := get(t, "default").stacks["CheckToken"]
+	function, _ := tmpl.one(t, "AWS::Lambda::Function")
+	version, _ := tmpl.one(t, "AWS::Lambda::Version")
+	id, alias := tmpl.one(t, "AWS::Lambda::Alias")
+	wantJSON(t, alias["Properties"], `{
+		"Name": "live",
+		"Description": "Called by HealthLake",
+		"FunctionName": {"Ref": "`+function+`"},
+		"FunctionVersion": {"Fn::GetAtt": ["`+version+`", "Version"]},
+		"ProvisionedConcurrencyConfig": {"ProvisionedConcurrentExecutions": 5}
+	}`)
+	// One permission, and that on the alias: the function itself and its versions stay out of HealthLake's reach.
+	_, permission := tmpl.one(t, "AWS::Lambda::Permission")
+	wantJSON(t, permission["Properties"], `{
+		"Action": "lambda:InvokeFunction",
+		"FunctionName": {"Ref": "`+id+`"},
+		"Principal": "healthlake.amazonaws.com"
+	}`)
+	wantJSON(t, at(tmpl.json, "Outputs", "AliasArn", "Value"), `{"Ref": "`+id+`"}`)
+}
+
+// A changed setting must come to the alias as a new version, or HealthLake would go on calling the old one.
+func TestSettingsMakeNewVersion(t *testing.T) {
+	one, _ := get(t, "default").stacks["CheckToken"].one(t, "AWS::Lambda::Version")
+	other, _ := get(t, "function").stacks["CheckToken"].one(t, "AWS::Lambda::Version")
+	if one == other {
+		t.Errorf("both configurations have version %s", one)
+	}
+}
+
+func TestAutoScaling(t *testing.T) {
+	if n := len(get(t, "default").stacks["CheckToken"].resources("AWS::ApplicationAutoScaling::ScalableTarget")); n != 0 {
+		t.Errorf("the default scales %d targets", n)
+	}
+
+	tmpl := get(t, "function").stacks["CheckToken"]
+	alias, _ := tmpl.one(t, "AWS::Lambda::Alias")
+	target, resource := tmpl.one(t, "AWS::ApplicationAutoScaling::ScalableTarget")
+	wantJSON(t, at(resource, "Properties", "MinCapacity"), `5`)
+	wantJSON(t, at(resource, "Properties", "MaxCapacity"), `20`)
+	wantJSON(t, at(resource, "Properties", "ScalableDimension"), `"lambda:function:ProvisionedConcurrency"`)
+	wantJSON(t, at(resource, "Properties", "ResourceId"), `{"Fn::Join": ["", [
+		"function:",
+		{"Fn::Select": [6, {"Fn::Split": [":", {"Ref": "`+alias+`"}]}]},
+		":live"
+	]]}`)
+	_, policy := tmpl.one(t, "AWS::ApplicationAutoScaling::ScalingPolicy")
+	wantJSON(t, at(policy, "Properties", "ScalingTargetId"), `{"Ref": "`+target+`"}`)
+	wantJSON(t, at(policy, "Properties", "TargetTrackingScalingPolicyConfiguration"), `{
+		"PredefinedMetricSpecification": {"PredefinedMetricType": "LambdaProvisionedConcurrencyUtilization"},
+		"TargetValue": 0.7
+	}`)
+}
+
+// The function as it would be deployed: right machine, nothing in it that it does not need, and the same bytes from a
+// copy of the source in another place.
+func TestFunctionBinary(t *testing.T) {
+	cfg := sample()
+	here := synthesize(t, cfg, filepath.Join(t.TempDir(), "cdk.out"), true)
+	asset := strings.TrimSuffix(codeKey(t, here), ".zip")
+	binary := filepath.Join(here.dir, "asset."+asset, "bootstrap")
+
+	file, err := elf.Open(binary)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	if file.Machine != elf.EM_AARCH64 {
+		t.Errorf("compiled for %v, want arm64", file.Machine)
+	}
+	for _, section := range []string{".symtab", ".debug_info", ".note.go.buildid", ".interp"} {
+		if file.Section(section) != nil {
+			t.Errorf("section %s is there", section)
+		}
+	}
+	info, err := buildinfo.ReadFile(binary)
+	if err != nil {
+		t.Fatal(err)
+	}
+	settings := map[string]string{}
+	for _, s := range info.Settings {
+		settings[s.Key] = s.Value
+	}
+	for key, want := range map[string]string{
+		"-trimpath": "true", "-tags": "lambda.norpc", "CGO_ENABLED": "0", "GOOS": "linux", "GOARCH": "arm64", "vcs": "",
+	} {
+		if settings[key] != want {
+			t.Errorf("built with %s=%q, want %q", key, settings[key], want)
+		}
+	}
+	for _, module := range info.Deps {
+		if strings.Contains(module.Path, "cdk") || strings.Contains(module.Path, "jsii") ||
+			strings.Contains(module.Path, "constructs") {
+			t.Errorf("%s is linked into the function", module.Path)
+		}
+	}
+
+	elsewhere := t.TempDir()
+	for _, dir := range []string{"lambda", "internal"} {
+		if err := os.CopyFS(filepath.Join(elsewhere, dir), os.DirFS(filepath.Join("..", dir))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, name := range []string{"go.mod", "go.sum"} {
+		b, err := os.ReadFile(filepath.Join("..", name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(elsewhere, name), b, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	out := filepath.Join(t.TempDir(), "cdk.out")
+	flags := contextFlags(t)
+	t.Chdir(elsewhere)
+	if there := synthesizeWith(t, cfg, out, flags); codeKey(t, there) != codeKey(t, here) {
+		t.Errorf("the same source elsewhere gives %s, here %s", codeKey(t, there), codeKey(t, here))
+	}
+}
+
+// codeKey names the function's package; it is a hash of the package's content.
+func codeKey(t *testing.T, s synthesized) string {
+	t.Helper()
+	_, function := s.stacks["CheckToken"].one(t, "AWS::Lambda::Function")
+	return at(function, "Properties", "Code", "S3Key").(string)
+}

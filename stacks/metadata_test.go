@@ -1,0 +1,107 @@
+package stacks
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+
+	"healthlake-smart-on-fhir/internal/config"
+)
+
+// Byte for byte: another order of the fields would replace every deployed datastore.
+func TestMetadata(t *testing.T) {
+	full := sample()
+	full.AuthEndpointRegister = "https://idp.example/oauth2/register"
+	full.AuthEndpointManage = "https://idp.example/account?a=1&b=2"
+
+	v1 := sample()
+	v1.AuthorizationStrategy = config.StrategySMARTV1
+	v1.SmartCapabilities = []string{"launch-standalone", "permission-v1"}
+	v1.SmartScopes = []string{"patient/*.read"}
+	v1.AuthIssuer, v1.AuthEndpointJwks, v1.AuthEndpointRevoke = "", "", ""
+
+	v22 := sample()
+	v22.SmartCapabilities = []string{"permission-v2", "permission-v2.2"}
+	v22.SmartScopes = []string{"patient/Observation.rs?category=laboratory&status=final"}
+	v22.GrantTypes = []string{"client_credentials"}
+
+	for _, test := range []struct {
+		name string
+		cfg  config.Config
+		want []string
+	}{
+		{"sample", sample(), []string{
+			`{"issuer":"https://idp.example/"`,
+			`"jwks_uri":"https://idp.example/.well-known/jwks.json"`,
+			`"authorization_endpoint":"https://idp.example/oauth2/auth"`,
+			`"token_endpoint":"https://idp.example/oauth2/token"`,
+			`"revocation_endpoint":"https://idp.example/oauth2/revoke"`,
+			`"scopes_supported":["openid","patient/*.rs"]`,
+			`"response_types_supported":["code"]`,
+			`"grant_types_supported":["authorization_code","client_credentials"]`,
+			`"capabilities":["launch-standalone","sso-openid-connect","permission-v1","permission-v2"]`,
+			`"code_challenge_methods_supported":["S256"]}`,
+		}},
+		{"every endpoint", full, []string{
+			`{"issuer":"https://idp.example/"`,
+			`"jwks_uri":"https://idp.example/.well-known/jwks.json"`,
+			`"authorization_endpoint":"https://idp.example/oauth2/auth"`,
+			`"token_endpoint":"https://idp.example/oauth2/token"`,
+			`"registration_endpoint":"https://idp.example/oauth2/register"`,
+			`"management_endpoint":"https://idp.example/account?a=1&b=2"`,
+			`"revocation_endpoint":"https://idp.example/oauth2/revoke"`,
+			`"scopes_supported":["openid","patient/*.rs"]`,
+			`"response_types_supported":["code"]`,
+			`"grant_types_supported":["authorization_code","client_credentials"]`,
+			`"capabilities":["launch-standalone","sso-openid-connect","permission-v1","permission-v2"]`,
+			`"code_challenge_methods_supported":["S256"]}`,
+		}},
+		{"v1, no OpenID Connect", v1, []string{
+			`{"authorization_endpoint":"https://idp.example/oauth2/auth"`,
+			`"token_endpoint":"https://idp.example/oauth2/token"`,
+			`"scopes_supported":["patient/*.read"]`,
+			`"response_types_supported":["code"]`,
+			`"grant_types_supported":["authorization_code","client_credentials"]`,
+			`"capabilities":["launch-standalone","permission-v1"]`,
+			`"code_challenge_methods_supported":["S256"]}`,
+		}},
+		{"v2.2, services only", v22, []string{
+			`{"issuer":"https://idp.example/"`,
+			`"jwks_uri":"https://idp.example/.well-known/jwks.json"`,
+			`"authorization_endpoint":"https://idp.example/oauth2/auth"`,
+			`"token_endpoint":"https://idp.example/oauth2/token"`,
+			`"revocation_endpoint":"https://idp.example/oauth2/revoke"`,
+			`"scopes_supported":["patient/Observation.rs?category=laboratory&status=final"]`,
+			`"grant_types_supported":["client_credentials"]`,
+			`"capabilities":["permission-v2","permission-v2.2"]`,
+			`"code_challenge_methods_supported":["S256"]}`,
+		}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			got, err := Metadata(test.cfg)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if want := strings.Join(test.want, ","); got != want {
+				t.Errorf("got  %s\nwant %s", got, want)
+			}
+			if !json.Valid([]byte(got)) {
+				t.Error("not JSON")
+			}
+		})
+	}
+}
+
+// The introspection endpoint may change without a new datastore, and credentials have no place in a public document.
+func TestMetadataHoldsNothingPrivate(t *testing.T) {
+	cfg := sample()
+	got, err := Metadata(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, private := range []string{cfg.AuthEndpointIntrospect, cfg.ClientID, cfg.ClientSecret, cfg.SrvAPIKey} {
+		if strings.Contains(got, private) {
+			t.Errorf("%s is in %s", private, got)
+		}
+	}
+}

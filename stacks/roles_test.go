@@ -1,0 +1,109 @@
+package stacks
+
+import (
+	"testing"
+
+	"healthlake-smart-on-fhir/internal/config"
+)
+
+func TestRoles(t *testing.T) {
+	roles := get(t, "default").stacks["Roles"].resources("AWS::IAM::Role")
+	if len(roles) != 2 {
+		t.Fatalf("got %d roles, want 2", len(roles))
+	}
+	documents := map[string]string{
+		"sof-hl-Lambda-Role": `{
+			"Version": "2012-10-17",
+			"Statement": [{
+				"Effect": "Allow",
+				"Principal": {"Service": "lambda.amazonaws.com"},
+				"Action": "sts:AssumeRole"
+			}]
+		}`,
+		"sof-hl-Role-for-HealthLake": `{
+			"Version": "2012-10-17",
+			"Statement": [{
+				"Effect": "Allow",
+				"Principal": {"Service": "healthlake.amazonaws.com"},
+				"Action": "sts:AssumeRole",
+				"Condition": {
+					"StringEquals": {"aws:SourceAccount": "123456789012"},
+					"ArnLike": {"aws:SourceArn": "arn:aws:healthlake:us-east-1:123456789012:datastore/fhir/*"}
+				}
+			}]
+		}`,
+	}
+	for _, role := range roles {
+		name := at(role, "Properties", "RoleName").(string)
+		wantJSON(t, at(role, "Properties", "AssumeRolePolicyDocument"), documents[name])
+		delete(documents, name)
+	}
+	for name := range documents {
+		t.Errorf("no role %s", name)
+	}
+}
+
+func TestServiceRoleOutput(t *testing.T) {
+	roles := get(t, "default").stacks["Roles"]
+	for id, role := range roles.resources("AWS::IAM::Role") {
+		if at(role, "Properties", "RoleName") == "sof-hl-Role-for-HealthLake" {
+			wantJSON(t, at(roles.json, "Outputs", "ServiceRoleArn", "Value"), `{"Fn::GetAtt": ["`+id+`", "Arn"]}`)
+		}
+	}
+}
+
+func TestKeyOnlyOnRequest(t *testing.T) {
+	each(t, func(t *testing.T, cfg config.Config, s synthesized) {
+		want := 0
+		if cfg.KMSKey == config.KMSKeyCreate {
+			want = 1
+		}
+		for name, tmpl := range s.stacks {
+			n := len(tmpl.resources("AWS::KMS::Key"))
+			if name == "Roles" && n != want || name != "Roles" && n != 0 {
+				t.Errorf("%s has %d keys", name, n)
+			}
+		}
+	})
+}
+
+func TestCreatedKey(t *testing.T) {
+	roles := get(t, "ownKey").stacks["Roles"]
+	_, key := roles.one(t, "AWS::KMS::Key")
+	var roleID string
+	for id, role := range roles.resources("AWS::IAM::Role") {
+		if at(role, "Properties", "RoleName") == "sof-hl-Role-for-HealthLake" {
+			roleID = id
+		}
+	}
+
+	if at(key, "Properties", "EnableKeyRotation") != true {
+		t.Error("the key does not rotate")
+	}
+	if key["DeletionPolicy"] != "Retain" || key["UpdateReplacePolicy"] != "Retain" {
+		t.Errorf("the key may be deleted: %v, %v", key["DeletionPolicy"], key["UpdateReplacePolicy"])
+	}
+	wantJSON(t, at(key, "Properties", "KeyPolicy"), `{
+		"Version": "2012-10-17",
+		"Statement": [
+			{
+				"Sid": "AccountAdministersKey",
+				"Effect": "Allow",
+				"Principal": {"AWS": "arn:aws:iam::123456789012:root"},
+				"Action": "kms:*",
+				"Resource": "*"
+			},
+			{
+				"Sid": "HealthLakeRequests",
+				"Effect": "Allow",
+				"Principal": {"AWS": {"Fn::GetAtt": ["`+roleID+`", "Arn"]}},
+				"Action": ["kms:Decrypt", "kms:DescribeKey", "kms:GenerateDataKey"],
+				"Resource": "*",
+				"Condition": {"StringEquals": {
+					"kms:CallerAccount": "123456789012",
+					"kms:ViaService": ["healthlake.us-east-1.amazonaws.com", "healthlake.amazonaws.com"]
+				}}
+			}
+		]
+	}`)
+}

@@ -1,0 +1,106 @@
+// Package stacks turns a checked configuration into the four CloudFormation stacks of the deployment.
+package stacks
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/jsii-runtime-go"
+
+	"healthlake-smart-on-fhir/internal/config"
+)
+
+// New adds the stacks <prefix>Roles, <prefix>Secret, <prefix>CheckToken and <prefix>Datastore to app, to be deployed in
+// this order. cfg must have come from config.Parse without an error. The function is compiled on the way, so New must
+// run in the project's directory or below it.
+func New(app awscdk.App, cfg config.Config) error {
+	source, err := functionSource()
+	if err != nil {
+		return err
+	}
+	metadata, err := Metadata(cfg)
+	if err != nil {
+		return err
+	}
+
+	// The few references that cannot be composed from names are exports and imports: CloudFormation then refuses to delete
+	// or replace a secret or a key that another stack still uses.
+	awscdk.CrossStackReferences_Of(app).Consume(awscdk.ReferenceStrength_STRONG)
+
+	d := deployment{app: app, cfg: cfg, names: namesOf(cfg)}
+	roles := newRolesStack(d)
+	secret, err := newSecretStack(d, secretProps{after: roles.stack})
+	if err != nil {
+		return err
+	}
+	checkToken := newCheckTokenStack(d, checkTokenProps{
+		after:     secret.stack,
+		source:    source,
+		secretARN: secret.arn,
+	})
+	err = newDatastoreStack(d, datastoreProps{
+		after:    checkToken,
+		metadata: metadata,
+		keyARN:   roles.keyARN,
+	})
+	if err != nil {
+		return err
+	}
+
+	awscdk.Tags_Of(app).Add(jsii.String(cfg.TagName), jsii.String(cfg.TagValue), nil)
+	return nil
+}
+
+// deployment is what every stack needs.
+type deployment struct {
+	app   awscdk.App
+	cfg   config.Config
+	names names
+}
+
+// stack adds an empty stack that is deployed after another one; after is nil for the first.
+func (d deployment) stack(name, description string, after awscdk.Stack) awscdk.Stack {
+	stack := awscdk.NewStack(d.app, jsii.String(d.cfg.Prefix+name), &awscdk.StackProps{
+		Description: jsii.String(description),
+		Env:         &awscdk.Environment{Account: jsii.String(d.cfg.Account), Region: jsii.String(d.cfg.Region)},
+		// The stack's own tag, which cost reports of CloudFormation stacks go by. Resources are tagged one by one besides,
+		// since CloudFormation does not pass a stack's tags on to every type.
+		Tags: &map[string]*string{d.cfg.TagName: jsii.String(d.cfg.TagValue)},
+		// On every stack: a datastore whose function, secret or role is gone refuses every request.
+		TerminationProtection: jsii.Bool(d.cfg.ProtectDatastore),
+	})
+	if after != nil {
+		stack.AddStackDependency(after, jsii.String("names of its resources stand in this stack"))
+	}
+	return stack
+}
+
+// output adds a value that the person who deploys needs.
+func output(stack awscdk.Stack, name, description string, value *string) {
+	awscdk.NewCfnOutput(stack, jsii.String(name), &awscdk.CfnOutputProps{
+		Description: jsii.String(description),
+		Value:       value,
+	})
+}
+
+// functionSource finds the function's package from the working directory upwards: cdk runs the app in the project's
+// directory, go test in this package's.
+func functionSource() (string, error) {
+	dir, err := os.Getwd()
+	if err != nil {
+		return "", err
+	}
+	for {
+		source := filepath.Join(dir, "lambda", "checktoken")
+		if info, err := os.Stat(source); err == nil && info.IsDir() {
+			return source, nil
+		}
+		parent := filepath.Dir(dir)
+		if parent == dir {
+			return "", errors.New("lambda/checktoken not found: run this in the project's directory")
+		}
+		dir = parent
+	}
+}

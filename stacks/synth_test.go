@@ -1,0 +1,256 @@
+package stacks
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"sync"
+	"testing"
+
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/assertions"
+	"github.com/aws/jsii-runtime-go"
+
+	"healthlake-smart-on-fhir/internal/config"
+)
+
+// sample is what the sample context comes to, with the lists cut short.
+func sample() config.Config {
+	return config.Config{
+		Account:                    "123456789012",
+		Region:                     "us-east-1",
+		TagName:                    "Purpose",
+		TagValue:                   "sof-hl",
+		Prefix:                     "sof-hl-",
+		DatastoreName:              "datastorename",
+		PreloadDataType:            "SYNTHEA",
+		ClientID:                   "11111111-2222-3333-4444-555555555555",
+		ClientSecret:               "abcdefghijklmnopqrstuvxyz",
+		SrvAPIKey:                  "srv_pat_aBcDeFgHiJkLmNoPqRsTuVwXyZ",
+		AuthEndpoint:               "https://idp.example/",
+		AuthEndpointToken:          "https://idp.example/oauth2/token",
+		AuthEndpointIntrospect:     "https://idp.example/admin/oauth2/introspect",
+		AuthEndpointAuthorize:      "https://idp.example/oauth2/auth",
+		AuthIssuer:                 "https://idp.example/",
+		AuthEndpointJwks:           "https://idp.example/.well-known/jwks.json",
+		AuthEndpointRevoke:         "https://idp.example/oauth2/revoke",
+		IntrospectionAuth:          config.IntrospectionAuthAuto,
+		AuthorizationStrategy:      config.StrategySMART,
+		FineGrainedAuthorization:   true,
+		SmartCapabilities:          []string{"launch-standalone", "sso-openid-connect", "permission-v1", "permission-v2"},
+		SmartScopes:                []string{"openid", "patient/*.rs"},
+		GrantTypes:                 []string{"authorization_code", "client_credentials"},
+		KMSKey:                     config.KMSKeyAWSOwned,
+		HealthLakeAccess:           config.AccessReadWrite,
+		SecretName:                 "SOF-HL",
+		LambdaArchitecture:         config.ArchitectureARM64,
+		LambdaMemorySize:           512,
+		LambdaConcurrentExecutions: 5,
+		LogRetentionDays:           14,
+	}
+}
+
+const keyARN = "arn:aws:kms:eu-west-2:210987654321:key/1234abcd-12ab-34cd-56ef-1234567890ab"
+
+// variants are the configurations that the tests look at. Each is synthesized at most once, without compiling the
+// function.
+var variants = map[string]func(*config.Config){
+	"default": func(*config.Config) {},
+	// Everything about the function and its secret is different; nothing that the datastore sees is.
+	"function": func(c *config.Config) {
+		c.ClientSecret = `quote " backslash \ amp & angle <> é`
+		c.SrvAPIKey = ""
+		c.AuthEndpointIntrospect = "https://idp.example/elsewhere"
+		c.IntrospectionAuth = config.IntrospectionAuthBasic
+		c.RequiredAudience = "datastore"
+		c.TrustedIssuers = []string{"https://a.example/", "https://b.example/"}
+		c.SecretName = "SOF-HL-2"
+		c.SecretAdmins = []string{"arn:aws:iam::123456789012:role/Security", "arn:aws:iam::123456789012:user/kim"}
+		c.IntrospectionCacheSeconds = 30
+		c.LambdaArchitecture = config.ArchitectureX8664
+		c.LambdaMemorySize = 1024
+		c.LambdaMaxConcurrentExecutions = 20
+		c.LambdaReservedConcurrency = 50
+		c.LambdaEnhancedLogging = true
+		c.LogRetentionDays = 365
+	},
+	"ownKey": func(c *config.Config) {
+		c.ProtectDatastore = true
+		c.KMSKey = config.KMSKeyCreate
+		c.HealthLakeAccess = config.AccessReadOnly
+		c.PreloadData = true
+		c.AuthorizationStrategy = config.StrategySMARTV1
+		c.FineGrainedAuthorization = false
+	},
+	"givenKey": func(c *config.Config) {
+		c.Account = "210987654321"
+		c.Region = "eu-west-2"
+		c.Prefix = ""
+		c.KMSKey = keyARN
+	},
+}
+
+func variant(name string) config.Config {
+	c := sample()
+	variants[name](&c)
+	return c
+}
+
+// synthesized is a variant's cloud assembly.
+type synthesized struct {
+	dir    string
+	stacks map[string]template // by name without the prefix
+}
+
+type template struct {
+	assertions.Template
+	json map[string]any
+}
+
+var (
+	synthesizedOnce = map[string]*sync.Once{}
+	assemblies      = map[string]synthesized{}
+	scratch         string
+)
+
+func TestMain(m *testing.M) {
+	os.Exit(run(m))
+}
+
+func run(m *testing.M) int {
+	defer jsii.Close()
+	var err error
+	if scratch, err = os.MkdirTemp("", "stacks"); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer os.RemoveAll(scratch)
+	for name := range variants {
+		synthesizedOnce[name] = new(sync.Once)
+	}
+	return m.Run()
+}
+
+// get gives a variant's assembly.
+func get(t *testing.T, name string) synthesized {
+	t.Helper()
+	synthesizedOnce[name].Do(func() {
+		assemblies[name] = synthesize(t, variant(name), filepath.Join(scratch, name), false)
+	})
+	if assemblies[name].stacks == nil {
+		t.Fatalf("variant %s did not synthesize", name)
+	}
+	return assemblies[name]
+}
+
+// each runs a test on every variant.
+func each(t *testing.T, test func(*testing.T, config.Config, synthesized)) {
+	for _, name := range slices.Sorted(maps.Keys(variants)) {
+		t.Run(name, func(t *testing.T) { test(t, variant(name), get(t, name)) })
+	}
+}
+
+// synthesize works with the feature flags of cdk.json, as the app does.
+func synthesize(t *testing.T, cfg config.Config, dir string, bundle bool) synthesized {
+	t.Helper()
+	flags := contextFlags(t)
+	if !bundle {
+		flags["aws:cdk:bundling-stacks"] = []string{}
+	}
+	return synthesizeWith(t, cfg, dir, flags)
+}
+
+func synthesizeWith(t *testing.T, cfg config.Config, dir string, flags map[string]any) synthesized {
+	t.Helper()
+	app := awscdk.NewApp(&awscdk.AppProps{Context: &flags, Outdir: jsii.String(dir), AnalyticsReporting: jsii.Bool(false)})
+	if err := New(app, cfg); err != nil {
+		t.Fatal(err)
+	}
+	app.Synth(nil)
+
+	s := synthesized{dir: dir, stacks: map[string]template{}}
+	for _, name := range []string{"Roles", "Secret", "CheckToken", "Datastore"} {
+		stack := awscdk.Stack_Of(app.Node().FindChild(jsii.String(cfg.Prefix + name)))
+		tmpl := assertions.Template_FromStack(stack, nil)
+		s.stacks[name] = template{Template: tmpl, json: *tmpl.ToJSON()}
+	}
+	return s
+}
+
+func contextFlags(t *testing.T) map[string]any {
+	t.Helper()
+	b, err := os.ReadFile("../cdk.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var project struct{ Context map[string]any }
+	if err := json.Unmarshal(b, &project); err != nil {
+		t.Fatal(err)
+	}
+	return project.Context
+}
+
+// resources are the template's resources of a type, by logical id.
+func (tmpl template) resources(kind string) map[string]map[string]any {
+	found := map[string]map[string]any{}
+	for id, r := range tmpl.all() {
+		if r["Type"] == kind {
+			found[id] = r
+		}
+	}
+	return found
+}
+
+func (tmpl template) all() map[string]map[string]any {
+	found := map[string]map[string]any{}
+	for id, r := range tmpl.json["Resources"].(map[string]any) {
+		found[id] = r.(map[string]any)
+	}
+	return found
+}
+
+// one is the only resource of a type.
+func (tmpl template) one(t *testing.T, kind string) (id string, resource map[string]any) {
+	t.Helper()
+	found := tmpl.resources(kind)
+	if len(found) != 1 {
+		t.Fatalf("got %d resources of type %s, want 1", len(found), kind)
+	}
+	for id, resource = range found {
+	}
+	return id, resource
+}
+
+// at follows keys into a JSON value; nil where one is missing.
+func at(v any, path ...string) any {
+	for _, key := range path {
+		m, _ := v.(map[string]any)
+		v = m[key]
+	}
+	return v
+}
+
+// wantJSON compares a value with a JSON document.
+func wantJSON(t *testing.T, got any, want string) {
+	t.Helper()
+	var w any
+	if err := json.Unmarshal([]byte(want), &w); err != nil {
+		t.Fatalf("%v in the expectation %s", err, want)
+	}
+	// Through JSON once, so that both sides have the same Go types.
+	b, err := json.MarshalIndent(got, "", "  ")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var g any
+	if err := json.Unmarshal(b, &g); err != nil {
+		t.Fatal(err)
+	}
+	if !reflect.DeepEqual(g, w) {
+		t.Errorf("got\n%s\nwant\n%s", b, want)
+	}
+}
