@@ -5,6 +5,7 @@ package introspect
 import (
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
@@ -70,15 +71,15 @@ func New(transport http.RoundTripper) *Client {
 }
 
 // NewTransport returns a transport for the one host that this process talks to: HTTP/1.1 with connections kept open, TLS
-// 1.2 or later, certificates checked against the system's roots, no proxy whatever the environment says, and no
+// 1.2 or later, certificates checked against roots (nil: the system's), no proxy whatever the environment says, and no
 // compression, so that a small answer cannot unfold into a large one.
-func NewTransport() *http.Transport {
+func NewTransport(roots *x509.CertPool) *http.Transport {
 	protocols := new(http.Protocols)
 	protocols.SetHTTP1(true)
 	return &http.Transport{
 		Protocols:       protocols,
 		DialContext:     (&net.Dialer{KeepAlive: 15 * time.Second}).DialContext,
-		TLSClientConfig: &tls.Config{MinVersion: tls.VersionTLS12},
+		TLSClientConfig: &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: roots},
 		// One, so that a second request never meets another connection that died as silently as the first one's. Lambda gives
 		// a process one event at a time.
 		MaxIdleConnsPerHost:    1,

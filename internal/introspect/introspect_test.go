@@ -28,7 +28,7 @@ func ask(t *testing.T, endpoint string, auth introspect.Auth) (claims.Set, error
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
-	transport := introspect.NewTransport()
+	transport := introspect.NewTransport(nil)
 	defer transport.CloseIdleConnections()
 	answer, err := introspect.New(transport).Introspect(ctx, endpoint, auth, theToken)
 	return answer.Claims, err
@@ -295,7 +295,7 @@ func TestDeadlineBoundsTheBodyToo(t *testing.T) {
 			})
 			ctx, cancel := context.WithTimeout(context.Background(), 50*time.Millisecond)
 			defer cancel()
-			_, err := introspect.New(introspect.NewTransport()).Introspect(ctx, endpoint, introspect.Auth{Method: introspect.MethodNone}, theToken)
+			_, err := introspect.New(introspect.NewTransport(nil)).Introspect(ctx, endpoint, introspect.Auth{Method: introspect.MethodNone}, theToken)
 			wantKind(t, err, introspect.KindTimeout)
 		})
 	}
@@ -313,7 +313,7 @@ func TestConnectionIsReused(t *testing.T) {
 	}
 	server.Start()
 	defer server.Close()
-	client := introspect.New(introspect.NewTransport())
+	client := introspect.New(introspect.NewTransport(nil))
 	for range 20 {
 		if _, err := client.Introspect(t.Context(), server.URL, introspect.Auth{Method: introspect.MethodNone}, theToken); err != nil {
 			t.Fatal(err)
@@ -332,7 +332,7 @@ func TestDeadKeepAliveConnectionIsReplaced(t *testing.T) {
 		fmt.Fprint(c, answer)
 		readRequest(c) // the second request on this connection gets no answer, only the end
 	})
-	client := introspect.New(introspect.NewTransport())
+	client := introspect.New(introspect.NewTransport(nil))
 	for range 10 {
 		answer, err := client.Introspect(t.Context(), endpoint, introspect.Auth{Method: introspect.MethodNone}, theToken)
 		if err != nil || !answer.Claims.True("active") || answer.Requests != 1 {
@@ -358,10 +358,9 @@ func TestTLS(t *testing.T) {
 	}
 
 	trusting := func(endpoint string) error {
-		transport := introspect.NewTransport()
-		transport.TLSClientConfig.RootCAs = x509.NewCertPool()
-		transport.TLSClientConfig.RootCAs.AddCert(modern.Certificate())
-		_, err := introspect.New(transport).Introspect(t.Context(), endpoint, introspect.Auth{Method: introspect.MethodNone}, theToken)
+		roots := x509.NewCertPool()
+		roots.AddCert(modern.Certificate())
+		_, err := introspect.New(introspect.NewTransport(roots)).Introspect(t.Context(), endpoint, introspect.Auth{Method: introspect.MethodNone}, theToken)
 		return err
 	}
 	if err := trusting(modern.URL); err != nil {
@@ -372,7 +371,7 @@ func TestTLS(t *testing.T) {
 }
 
 func TestNoProxyWhateverTheEnvironmentSays(t *testing.T) {
-	if introspect.NewTransport().Proxy != nil {
+	if introspect.NewTransport(nil).Proxy != nil {
 		t.Error("the transport has a proxy function")
 	}
 }

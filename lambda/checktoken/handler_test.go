@@ -4,13 +4,17 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"encoding/pem"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -33,11 +37,11 @@ type idp struct {
 	status int
 	body   string
 	delay  time.Duration
-	asked  int
+	asked  atomic.Int32
 }
 
 func (p *idp) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	p.asked++
+	p.asked.Add(1)
 	_, _ = io.Copy(io.Discard, r.Body)
 	select {
 	case <-time.After(p.delay):
@@ -80,7 +84,7 @@ func newHandler(t *testing.T, p *idp) (*handler, *store, *bytes.Buffer) {
 	return &handler{
 		settings:     settings{secretID: "SOF-HL", introspectionAuth: introspect.MethodAuto},
 		documents:    document,
-		introspector: introspect.New(introspect.NewTransport()),
+		introspector: introspect.New(introspect.NewTransport(nil)),
 		cache:        tokencache.New(0, time.Now),
 		now:          func() time.Time { return now },
 		log:          slog.New(slog.NewJSONHandler(log, nil)),
@@ -161,8 +165,8 @@ func TestInvoke(t *testing.T) {
 			if a := got.AuthPayload.IsAuthorized; a == nil || *a != test.authorized || got.IAMRoleARN != roleARN {
 				t.Errorf("got %s", response)
 			}
-			if p.asked != test.asked {
-				t.Errorf("the provider was asked %d times, want %d", p.asked, test.asked)
+			if int(p.asked.Load()) != test.asked {
+				t.Errorf("the provider was asked %d times, want %d", p.asked.Load(), test.asked)
 			}
 			line := logLine(t, log)
 			for key, want := range map[string]any{
@@ -191,7 +195,7 @@ func TestInvokeErrors(t *testing.T) {
 	for _, test := range []struct {
 		name    string
 		payload string
-		idp     idp
+		idp     *idp
 		endpoint,
 		secretErr string
 		reason string
@@ -206,19 +210,19 @@ func TestInvokeErrors(t *testing.T) {
 		{name: "a token that is a number", payload: `{"datastoreEndpoint": "x", "bearerToken": 5}`, reason: "event_invalid", text: "bearerToken"},
 		{name: "no endpoint", payload: `{"bearerToken": "` + theToken + `"}`, reason: "event_invalid", text: "datastoreEndpoint"},
 		{name: "the secret cannot be read", secretErr: "AccessDeniedException", reason: "secret_unavailable", text: "SOF-HL"},
-		{name: "500", idp: idp{status: 500, body: `{"active": true}`}, reason: "idp_status", text: "500"},
-		{name: "404", idp: idp{status: 404, body: theToken}, reason: "idp_status", text: "404"},
-		{name: "401", idp: idp{status: 401, body: `{"active": true}`}, reason: "idp_unauthorized", text: "401"},
-		{name: "a redirect", idp: idp{status: 307, body: `{"active": true}`}, reason: "idp_redirect", text: "307"},
-		{name: "HTML", idp: idp{status: 200, body: `<p>` + theToken}, reason: "idp_malformed", text: "not a JSON object"},
-		{name: "too large", idp: idp{status: 200, body: strings.Repeat(" ", 70000)}, reason: "idp_too_large"},
-		{name: "late", idp: idp{status: 200, body: `{"active": true}`, delay: 5 * time.Second}, reason: "idp_timeout"},
+		{name: "500", idp: &idp{status: 500, body: `{"active": true}`}, reason: "idp_status", text: "500"},
+		{name: "404", idp: &idp{status: 404, body: theToken}, reason: "idp_status", text: "404"},
+		{name: "401", idp: &idp{status: 401, body: `{"active": true}`}, reason: "idp_unauthorized", text: "401"},
+		{name: "a redirect", idp: &idp{status: 307, body: `{"active": true}`}, reason: "idp_redirect", text: "307"},
+		{name: "HTML", idp: &idp{status: 200, body: `<p>` + theToken}, reason: "idp_malformed", text: "not a JSON object"},
+		{name: "too large", idp: &idp{status: 200, body: strings.Repeat(" ", 70000)}, reason: "idp_too_large"},
+		{name: "late", idp: &idp{status: 200, body: `{"active": true}`, delay: 5 * time.Second}, reason: "idp_timeout"},
 		{name: "unreachable", endpoint: "https://idp.invalid/", reason: "idp_unreachable"},
 		{name: "an endpoint in the clear", endpoint: "http://192.0.2.1/", reason: "idp_settings", text: "https"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			h, document, log := newHandler(t, &test.idp)
+			h, document, log := newHandler(t, test.idp)
 			if test.endpoint != "" {
 				document.held.AuthEndpointIntrospect = test.endpoint
 			}
@@ -315,13 +319,14 @@ func TestReadSettings(t *testing.T) {
 		"TRUSTED_ISSUERS": "https://a.example/ https://b.example/", "INTROSPECTION_CACHE_SECONDS": "300",
 	}
 	got, err = read()
-	want := "{secretID:other introspectionAuth:post cacheTime:300000000000 rules:{requiredAudience:datastore trustedIssuers:[https://a.example/ https://b.example/]}}"
+	want := "{secretID:other introspectionAuth:post cacheTime:300000000000 roots:<nil> rules:{requiredAudience:datastore trustedIssuers:[https://a.example/ https://b.example/]}}"
 	if err != nil || fmt.Sprintf("%+v", got) != want {
 		t.Errorf("got %v, %v, want %s", got, err, want)
 	}
 	for _, fault := range [][2]string{
 		{"INTROSPECTION_AUTH", "digest"}, {"INTROSPECTION_CACHE_SECONDS", "301"}, {"INTROSPECTION_CACHE_SECONDS", "-1"},
 		{"INTROSPECTION_CACHE_SECONDS", "1m"}, {"INTROSPECTION_CACHE_SECONDS", "99999999999999999999"},
+		{"AUTH_CA_BUNDLE", "no-such-file.pem"}, {"AUTH_CA_BUNDLE", "handler_test.go"},
 	} {
 		env = map[string]string{fault[0]: fault[1]}
 		if _, err = read(); err == nil || !strings.Contains(err.Error(), fault[0]) {
@@ -340,8 +345,8 @@ func TestCachedClaimsAreJudgedAnew(t *testing.T) {
 		t.Helper()
 		log.Reset()
 		response, err := invoke(t, h, eventWith(theToken))
-		if err != nil || strings.Contains(response, `"isAuthorized":true`) != wantAuthorized || p.asked != wantAsked {
-			t.Errorf("got %s, %v after %d requests, want authorized %t after %d", response, err, p.asked, wantAuthorized, wantAsked)
+		if err != nil || strings.Contains(response, `"isAuthorized":true`) != wantAuthorized || int(p.asked.Load()) != wantAsked {
+			t.Errorf("got %s, %v after %d requests, want authorized %t after %d", response, err, p.asked.Load(), wantAuthorized, wantAsked)
 		}
 		if hit := logLine(t, log)["cache_hit"]; hit != wantHit {
 			t.Errorf("cache_hit is %v, want %t", hit, wantHit)
@@ -366,31 +371,33 @@ func TestRotatedCredentials(t *testing.T) {
 	if err != nil || !strings.Contains(response, `"isAuthorized":true`) || !strings.Contains(response, "role/renewed") {
 		t.Errorf("got %s, %v, want an answer from the renewed document", response, err)
 	}
-	if line := logLine(t, log); p.asked != 2 || line["idp_requests"] != 2.0 || line["outcome"] != "authorized" {
-		t.Errorf("the provider was asked %d times: %v", p.asked, line)
+	if line := logLine(t, log); p.asked.Load() != 2 || line["idp_requests"] != 2.0 || line["outcome"] != "authorized" {
+		t.Errorf("the provider was asked %d times: %v", p.asked.Load(), line)
 	}
 
 	log.Reset()
-	p.asked, document.renewed.APIKey = 0, "k3y-other"
-	if response, err := invoke(t, h, eventWith(theToken)); err == nil || p.asked != 2 {
-		t.Errorf("got %s after %d requests, want the refusal after one more try", response, p.asked)
+	document.renewed.APIKey = "k3y-other"
+	p.asked.Store(0)
+	if response, err := invoke(t, h, eventWith(theToken)); err == nil || p.asked.Load() != 2 {
+		t.Errorf("got %s after %d requests, want the refusal after one more try", response, p.asked.Load())
 	}
 	if line := logLine(t, log); line["reason"] != "idp_unauthorized" {
 		t.Errorf("log: %v", line)
 	}
 
 	log.Reset()
-	p.asked, document.renewed = 0, nil
-	if response, err := invoke(t, h, eventWith(theToken)); err == nil || p.asked != 1 {
-		t.Errorf("got %s after %d requests, want the refusal at once", response, p.asked)
+	document.renewed = nil
+	p.asked.Store(0)
+	if response, err := invoke(t, h, eventWith(theToken)); err == nil || p.asked.Load() != 1 {
+		t.Errorf("got %s after %d requests, want the refusal at once", response, p.asked.Load())
 	}
 }
 
 func TestWarmUpAsksTheProviderAndSurvivesIt(t *testing.T) {
 	p := &idp{status: 200, body: `{"active": false}`}
 	h, document, log := newHandler(t, p)
-	if err := h.warmUp(); err != nil || p.asked != 1 {
-		t.Errorf("got %v after %d requests", err, p.asked)
+	if err := h.warmUp(); err != nil || p.asked.Load() != 1 {
+		t.Errorf("got %v after %d requests", err, p.asked.Load())
 	}
 	p.status = 401
 	if err := h.warmUp(); err == nil || !strings.Contains(err.Error(), "401") {
@@ -402,6 +409,30 @@ func TestWarmUpAsksTheProviderAndSurvivesIt(t *testing.T) {
 	}
 	if log.Len() != 0 {
 		t.Errorf("a warm-up wrote a call's log line: %s", log)
+	}
+}
+
+func TestPrivateAuthority(t *testing.T) {
+	p := &idp{status: 200, body: `{"active": true}`}
+	server := httptest.NewTLSServer(p)
+	defer server.Close()
+	dir := t.TempDir()
+	bundle := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw})
+	if err := os.WriteFile(filepath.Join(dir, "ca.pem"), bundle, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for bundle, want := range map[string]string{"ca.pem": "authorized", "": "error"} {
+		h, document, log := newHandler(t, p)
+		document.held.AuthEndpointIntrospect = server.URL
+		roots, err := readRoots(bundle, dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		h.introspector = introspect.New(introspect.NewTransport(roots))
+		_, _ = invoke(t, h, eventWith(theToken))
+		if got := logLine(t, log)["outcome"]; got != want {
+			t.Errorf("with bundle %q: %v, want %s", bundle, got, want)
+		}
 	}
 }
 

@@ -23,6 +23,9 @@ const startWait = 600 * time.Millisecond
 // warmUpToken is no token of anybody's. Asking about it opens the connection that the first call will use.
 const warmUpToken = "warm-up"
 
+// version and revision are set by the linker: the project's version, and the last commit that changed the function.
+var version, revision = "unknown", "unknown"
+
 func main() {
 	log := slog.New(slog.NewJSONHandler(os.Stdout, nil))
 	// net/http's transport prints bytes that the provider sent unasked, and they may be anybody's claims.
@@ -35,14 +38,16 @@ func main() {
 	h := &handler{
 		settings:     settings,
 		documents:    secret.NewReader(fetchSecret(settings.secretID, os.Getenv), time.Now),
-		introspector: introspect.New(introspect.NewTransport()),
+		introspector: introspect.New(introspect.NewTransport(settings.roots)),
 		cache:        tokencache.New(settings.cacheTime, time.Now),
 		now:          time.Now,
 		log:          log,
 	}
 	// A start without the secret or the provider succeeds too: each call tries again.
 	if err := h.warmUp(); err != nil {
-		log.Warn("start", "error", err.Error())
+		log.Warn("start", "version", version, "revision", revision, "error", err.Error())
+	} else {
+		log.Info("start", "version", version, "revision", revision)
 	}
 	lambda.Start(h)
 }

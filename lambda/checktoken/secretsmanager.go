@@ -3,8 +3,10 @@ package main
 import (
 	"cmp"
 	"context"
+	"net/http"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 
 	"healthlake-smart-on-fhir/internal/secret"
@@ -16,6 +18,8 @@ import (
 func fetchSecret(id string, getenv func(string) string) secret.Fetch {
 	options := secretsmanager.Options{
 		Region: getenv("AWS_REGION"),
+		// The SDK's own client would take a proxy from the environment.
+		HTTPClient: awshttp.NewBuildableClient().WithTransportOptions(func(t *http.Transport) { t.Proxy = nil }),
 		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
 			return aws.Credentials{
 				AccessKeyID:     getenv("AWS_ACCESS_KEY_ID"),
