@@ -9,6 +9,7 @@ import (
 
 	"github.com/aws/aws-lambda-go/lambda/messages"
 
+	"healthlake-smart-on-fhir/internal/authorize"
 	"healthlake-smart-on-fhir/internal/claims"
 	"healthlake-smart-on-fhir/internal/introspect"
 	"healthlake-smart-on-fhir/internal/secret"
@@ -87,12 +88,12 @@ func (h *handler) answer(ctx context.Context, payload []byte, c *call) ([]byte, 
 	}
 	c.decide(d)
 
-	a, err := newAnswer(d, document.AuthEndpointToken, event.DatastoreEndpoint, document.HLRoleARN)
+	a, err := authorize.NewAnswer(d, document.AuthEndpointToken, event.DatastoreEndpoint, document.HLRoleARN)
 	if err != nil {
 		return nil, c.fail(reasonAnswer, err)
 	}
 	c.answer = a
-	response, err := encode(a)
+	response, err := a.JSON()
 	if err != nil {
 		return nil, c.fail(reasonAnswer, err)
 	}
@@ -100,9 +101,9 @@ func (h *handler) answer(ctx context.Context, payload []byte, c *call) ([]byte, 
 }
 
 // decide asks the identity provider about the event's token and judges what it says. Its errors are introspection's.
-func (h *handler) decide(ctx context.Context, e event, document secret.Document, c *call) (decision, error) {
+func (h *handler) decide(ctx context.Context, e event, document secret.Document, c *call) (authorize.Decision, error) {
 	if !wellFormed(e.BearerToken) {
-		return deny(reasonMalformedToken, h.now()), nil
+		return authorize.Deny(authorize.ReasonMalformedToken, h.now()), nil
 	}
 	begin := time.Now()
 	set, kept, err := h.cache.Claims(ctx, document.AuthEndpointIntrospect+" "+document.ClientID, e.BearerToken,
@@ -114,9 +115,9 @@ func (h *handler) decide(ctx context.Context, e event, document secret.Document,
 	c.idpTime += time.Since(begin)
 	c.cacheHit = kept
 	if err != nil {
-		return decision{}, err
+		return authorize.Decision{}, err
 	}
-	return authorize(set, e.DatastoreEndpoint, h.now(), h.settings.rules), nil
+	return authorize.Decide(set, e.DatastoreEndpoint, h.now(), h.settings.rules), nil
 }
 
 // kindOfFailure is introspection's word for an error, "" where there is none. An error of another type can only be that

@@ -26,6 +26,14 @@ import (
 	"healthlake-smart-on-fhir/internal/tokencache"
 )
 
+const (
+	endpoint      = "https://healthlake.us-east-1.amazonaws.com/datastore/abc/r4/"
+	tokenEndpoint = "https://idp.example/oauth2/token"
+	roleARN       = "arn:aws:iam::123456789012:role/sof-hl-Role-for-HealthLake"
+)
+
+var now = time.Unix(1700584500, 250)
+
 const theToken = "ory_at_the-token"
 
 // private are the strings that must not show up in any log line or error.
@@ -311,7 +319,7 @@ func TestReadSettings(t *testing.T) {
 
 	got, err := read()
 	if err != nil || got.secretID != "SOF-HL" || got.cacheTime != 0 || got.introspectionAuth != introspect.MethodAuto ||
-		got.rules.requiredAudience != "" || len(got.rules.trustedIssuers) != 0 {
+		got.rules.RequiredAudience != "" || len(got.rules.TrustedIssuers) != 0 {
 		t.Errorf("from an empty environment: %+v, %v", got, err)
 	}
 	env = map[string]string{
@@ -319,7 +327,7 @@ func TestReadSettings(t *testing.T) {
 		"TRUSTED_ISSUERS": "https://a.example/ https://b.example/", "INTROSPECTION_CACHE_SECONDS": "300",
 	}
 	got, err = read()
-	want := "{secretID:other introspectionAuth:post cacheTime:300000000000 roots:<nil> rules:{requiredAudience:datastore trustedIssuers:[https://a.example/ https://b.example/]}}"
+	want := "{secretID:other introspectionAuth:post cacheTime:300000000000 roots:<nil> rules:{RequiredAudience:datastore TrustedIssuers:[https://a.example/ https://b.example/]}}"
 	if err != nil || fmt.Sprintf("%+v", got) != want {
 		t.Errorf("got %v, %v, want %s", got, err, want)
 	}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/aws/aws-lambda-go/lambdacontext"
 
+	"healthlake-smart-on-fhir/internal/authorize"
 	"healthlake-smart-on-fhir/internal/claims"
 )
 
@@ -34,7 +35,7 @@ type call struct {
 	requests   int  // to the identity provider
 	cacheHit   bool // the claims were kept from an earlier call
 	enhanced   bool
-	answer     answer
+	answer     authorize.Answer
 }
 
 // fail notes an error and hands it on.
@@ -43,9 +44,9 @@ func (c *call) fail(reason string, err error) error {
 	return err
 }
 
-func (c *call) decide(d decision) {
-	c.outcome, c.reason = outcomeDenied, d.reason
-	if d.authorized {
+func (c *call) decide(d authorize.Decision) {
+	c.outcome, c.reason = outcomeDenied, d.Reason
+	if d.Authorized {
 		c.outcome = outcomeAuthorized
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"healthlake-smart-on-fhir/internal/authorize"
 	"healthlake-smart-on-fhir/internal/introspect"
 )
 
@@ -20,7 +21,7 @@ type settings struct {
 	introspectionAuth introspect.Method
 	cacheTime         time.Duration  // 0: every call asks the provider
 	roots             *x509.CertPool // nil: the system's
-	rules             rules
+	rules             authorize.Rules
 }
 
 // maxCacheTime is how long a revoked token may work on at the most.
@@ -46,9 +47,9 @@ func readSettings(getenv func(string) string) (settings, error) {
 		introspectionAuth: method,
 		cacheTime:         cacheTime,
 		roots:             roots,
-		rules: rules{
-			requiredAudience: getenv("REQUIRED_AUDIENCE"),
-			trustedIssuers:   strings.Fields(getenv("TRUSTED_ISSUERS")),
+		rules: authorize.Rules{
+			RequiredAudience: getenv("REQUIRED_AUDIENCE"),
+			TrustedIssuers:   strings.Fields(getenv("TRUSTED_ISSUERS")),
 		},
 	}, nil
 }

@@ -1,4 +1,4 @@
-package main
+package authorize
 
 import (
 	"encoding/json"
@@ -8,23 +8,23 @@ import (
 	"healthlake-smart-on-fhir/internal/claims"
 )
 
-// answer is what HealthLake expects back.
+// Answer is what HealthLake expects back.
 // https://docs.aws.amazon.com/healthlake/latest/devguide/reference-smart-on-fhir-token-validation.html
-type answer struct {
+type Answer struct {
 	AuthPayload claims.Set `json:"authPayload"`
 	IAMRoleARN  string     `json:"iamRoleARN"`
 }
 
-// newAnswer composes the answer to a decision. issuer is the provider's token endpoint and endpoint the event's, as users
+// NewAnswer composes the answer to a decision. issuer is the provider's token endpoint and endpoint the event's, as users
 // of this deployment know them; role is what HealthLake assumes. A denial carries the role too, so that its form is the same.
-func newAnswer(d decision, issuer, endpoint, role string) (answer, error) {
+func NewAnswer(d Decision, issuer, endpoint, role string) (Answer, error) {
 	iss, err := encode(issuer)
 	if err != nil {
-		return answer{}, err
+		return Answer{}, err
 	}
 	aud, err := encode(endpoint)
 	if err != nil {
-		return answer{}, err
+		return Answer{}, err
 	}
 	payload := claims.Set{}
 	maps.Copy(payload, d.passed)
@@ -35,10 +35,15 @@ func newAnswer(d decision, issuer, endpoint, role string) (answer, error) {
 		"iat":          number(d.iat),
 		"nbf":          number(d.nbf),
 		"exp":          number(d.exp),
-		"isAuthorized": json.RawMessage(strconv.FormatBool(d.authorized)),
+		"isAuthorized": json.RawMessage(strconv.FormatBool(d.Authorized)),
 		"scope":        d.scope,
 	})
-	return answer{AuthPayload: payload, IAMRoleARN: role}, nil
+	return Answer{AuthPayload: payload, IAMRoleARN: role}, nil
+}
+
+// JSON is the answer as the function sends it, byte for byte what the provider sent where that passes through.
+func (a Answer) JSON() ([]byte, error) {
+	return encode(a)
 }
 
 func number(n int64) json.RawMessage {

@@ -1,4 +1,6 @@
-package main
+// Package authorize decides what HealthLake is told about an access token, from an authorization server's claims about
+// it. It does no I/O: the function and the preflight check make the same decision.
+package authorize
 
 import (
 	"bytes"
@@ -11,17 +13,17 @@ import (
 	"healthlake-smart-on-fhir/internal/claims"
 )
 
-// Reasons for a decision, as the log line has them.
+// Reasons for a decision, as the function's log line has them.
 const (
-	reasonActive         = "active"
-	reasonInactive       = "inactive"
-	reasonMalformedToken = "malformed_token"
-	reasonMalformedClaim = "malformed_claim"
-	reasonExpired        = "expired"
-	reasonNotYetValid    = "not_yet_valid"
-	reasonNotAccessToken = "not_an_access_token"
-	reasonAudience       = "audience_not_accepted"
-	reasonIssuer         = "issuer_not_trusted"
+	ReasonActive         = "active"
+	ReasonInactive       = "inactive"
+	ReasonMalformedToken = "malformed_token"
+	ReasonMalformedClaim = "malformed_claim"
+	ReasonExpired        = "expired"
+	ReasonNotYetValid    = "not_yet_valid"
+	ReasonNotAccessToken = "not_an_access_token"
+	ReasonAudience       = "audience_not_accepted"
+	ReasonIssuer         = "issuer_not_trusted"
 )
 
 const (
@@ -31,57 +33,59 @@ const (
 	defaultLifetime = 60 * time.Second
 )
 
-// rules are what the deployment requires of a token beyond its being active.
-type rules struct {
-	requiredAudience string   // "" requires none; the word "datastore" stands for the event's endpoint
-	trustedIssuers   []string // empty trusts any
+// Rules are what the deployment requires of a token beyond its being active.
+type Rules struct {
+	RequiredAudience string   // "" requires none; the word "datastore" stands for the datastore's endpoint
+	TrustedIssuers   []string // empty trusts any
 }
 
-// decision is what follows from a token's claims.
-type decision struct {
-	authorized    bool
-	reason        string
+// Decision is what follows from a token's claims. Make one with Decide or Deny.
+type Decision struct {
+	Authorized bool
+	Reason     string // one of the Reason constants
+
 	scope         json.RawMessage
 	iat, nbf, exp int64      // seconds since 1970
 	passed        claims.Set // every other claim that goes to HealthLake
 }
 
-// authorize decides about an access token for the datastore at endpoint. It denies whatever it does not understand.
-func authorize(set claims.Set, endpoint string, now time.Time, r rules) decision {
+// Decide decides about an access token for the datastore at endpoint. It denies whatever it does not understand.
+func Decide(set claims.Set, endpoint string, now time.Time, r Rules) Decision {
 	if !set.True("active") { // RFC 7662 section 2.2: a required boolean
-		return deny(reasonInactive, now)
+		return Deny(ReasonInactive, now)
 	}
 	if kind := kindOf(set); kind != "" {
-		return deny(kind, now)
+		return Deny(kind, now)
 	}
-	d := decision{authorized: true, reason: reasonActive}
+	d := Decision{Authorized: true, Reason: ReasonActive}
 	if reason := d.readTimes(set, now); reason != "" {
-		return deny(reason, now)
+		return Deny(reason, now)
 	}
 	issuer, err := set.Text("iss")
 	if err != nil {
-		return deny(reasonMalformedClaim, now)
+		return Deny(ReasonMalformedClaim, now)
 	}
-	if len(r.trustedIssuers) > 0 && !slices.Contains(r.trustedIssuers, issuer) {
-		return deny(reasonIssuer, now)
+	if len(r.TrustedIssuers) > 0 && !slices.Contains(r.TrustedIssuers, issuer) {
+		return Deny(ReasonIssuer, now)
 	}
 	audience, err := set.List("aud")
 	if err != nil {
-		return deny(reasonMalformedClaim, now)
+		return Deny(ReasonMalformedClaim, now)
 	}
-	if !accepts(r.requiredAudience, audience, endpoint) {
-		return deny(reasonAudience, now)
+	if !accepts(r.RequiredAudience, audience, endpoint) {
+		return Deny(ReasonAudience, now)
 	}
 	if d.scope, err = scopeOf(set); err != nil {
-		return deny(reasonMalformedClaim, now)
+		return Deny(ReasonMalformedClaim, now)
 	}
 	d.passed = passThrough(set)
 	return d
 }
 
-func deny(reason string, now time.Time) decision {
+// Deny returns the decision against a token, for a reason.
+func Deny(reason string, now time.Time) Decision {
 	t := now.Unix()
-	return decision{reason: reason, scope: json.RawMessage(`""`), iat: t, nbf: t, exp: t}
+	return Decision{Reason: reason, scope: json.RawMessage(`""`), iat: t, nbf: t, exp: t}
 }
 
 // kindOf returns the reason to deny a token that is not an access token, or "". ORY and Cognito say in token_use what it
@@ -89,35 +93,35 @@ func deny(reason string, now time.Time) decision {
 func kindOf(set claims.Set) string {
 	use, err := set.Text("token_use")
 	if err != nil {
-		return reasonMalformedClaim
+		return ReasonMalformedClaim
 	}
 	if set.Has("token_use") && use != "access_token" && use != "access" {
-		return reasonNotAccessToken
+		return ReasonNotAccessToken
 	}
 	for _, name := range []string{"token_type", "typ"} {
 		kind, err := set.Text(name)
 		if err != nil {
-			return reasonMalformedClaim
+			return ReasonMalformedClaim
 		}
 		// "refresh_token", "Refresh" and urn:ietf:params:oauth:token-type:refresh_token (RFC 8693 section 3) alike.
 		if strings.Contains(strings.ToLower(kind), "refresh") {
-			return reasonNotAccessToken
+			return ReasonNotAccessToken
 		}
 	}
 	// Keycloak's long-lived refresh tokens and its ID tokens.
 	if kind, _ := set.Text("typ"); strings.EqualFold(kind, "offline") || strings.EqualFold(kind, "id") {
-		return reasonNotAccessToken
+		return ReasonNotAccessToken
 	}
 	return ""
 }
 
 // readTimes fills in iat, nbf and exp and returns the reason to deny a token outside its times, or "".
-func (d *decision) readTimes(set claims.Set, now time.Time) string {
+func (d *Decision) readTimes(set claims.Set, now time.Time) string {
 	exp, hasExp, errExp := set.Time("exp")
 	nbf, hasNbf, errNbf := set.Time("nbf")
 	iat, hasIat, errIat := set.Time("iat")
 	if errExp != nil || errNbf != nil || errIat != nil {
-		return reasonMalformedClaim
+		return ReasonMalformedClaim
 	}
 	if !hasExp {
 		exp = now.Add(defaultLifetime).Unix()
@@ -132,10 +136,10 @@ func (d *decision) readTimes(set claims.Set, now time.Time) string {
 		iat = nbf
 	}
 	if now.Unix() >= exp { // RFC 7519 section 4.1.4: on or after it the token is not accepted
-		return reasonExpired
+		return ReasonExpired
 	}
 	if nbf > now.Add(notBeforeSkew).Unix() {
-		return reasonNotYetValid
+		return ReasonNotYetValid
 	}
 	d.iat, d.nbf, d.exp = iat, nbf, exp
 	return ""

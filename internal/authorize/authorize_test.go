@@ -1,4 +1,4 @@
-package main
+package authorize
 
 import (
 	"encoding/json"
@@ -30,104 +30,104 @@ func parse(t testing.TB, text string) claims.Set {
 
 // The decision table, row by row. A row's claims are added to an introspection answer that is good by itself; null takes
 // a claim away.
-func TestAuthorize(t *testing.T) {
+func TestDecide(t *testing.T) {
 	for _, test := range []struct {
 		name   string
 		claims string
-		rules  rules
+		rules  Rules
 		want   string
 	}{
-		{name: "active", claims: `{}`, want: reasonActive},
+		{name: "active", claims: `{}`, want: ReasonActive},
 
-		{name: "inactive", claims: `{"active": false}`, want: reasonInactive},
-		{name: "active missing", claims: `{"active": null}`, want: reasonInactive},
-		{name: "active as a string", claims: `{"active": "true"}`, want: reasonInactive},
-		{name: "active as a number", claims: `{"active": 1}`, want: reasonInactive},
-		{name: "active as an array", claims: `{"active": [true]}`, want: reasonInactive},
-		{name: "active under another case", claims: `{"active": null, "Active": true}`, want: reasonInactive},
-		{name: "active in ext only", claims: `{"active": null, "ext": {"active": true}}`, want: reasonInactive},
+		{name: "inactive", claims: `{"active": false}`, want: ReasonInactive},
+		{name: "active missing", claims: `{"active": null}`, want: ReasonInactive},
+		{name: "active as a string", claims: `{"active": "true"}`, want: ReasonInactive},
+		{name: "active as a number", claims: `{"active": 1}`, want: ReasonInactive},
+		{name: "active as an array", claims: `{"active": [true]}`, want: ReasonInactive},
+		{name: "active under another case", claims: `{"active": null, "Active": true}`, want: ReasonInactive},
+		{name: "active in ext only", claims: `{"active": null, "ext": {"active": true}}`, want: ReasonInactive},
 
-		{name: "expired a second ago", claims: `{"exp": 1700584499}`, want: reasonExpired},
-		{name: "expires now", claims: `{"exp": 1700584500}`, want: reasonExpired},
-		{name: "expires in a second", claims: `{"exp": 1700584501}`, want: reasonActive},
-		{name: "expired, as a string", claims: `{"exp": "1700584499"}`, want: reasonExpired},
-		{name: "expired, as a float", claims: `{"exp": 1700584500.9}`, want: reasonExpired},
-		{name: "expired at the epoch", claims: `{"exp": 0}`, want: reasonExpired},
-		{name: "exp missing", claims: `{"exp": null}`, want: reasonActive},
-		{name: "exp not a time", claims: `{"exp": "tomorrow"}`, want: reasonMalformedClaim},
-		{name: "exp negative", claims: `{"exp": -1}`, want: reasonMalformedClaim},
-		{name: "exp beyond int64", claims: `{"exp": 92233720368547758080}`, want: reasonMalformedClaim},
-		{name: "exp true", claims: `{"exp": true}`, want: reasonMalformedClaim},
-		{name: "exp in ext does not count", claims: `{"ext": {"exp": 1}}`, want: reasonActive},
+		{name: "expired a second ago", claims: `{"exp": 1700584499}`, want: ReasonExpired},
+		{name: "expires now", claims: `{"exp": 1700584500}`, want: ReasonExpired},
+		{name: "expires in a second", claims: `{"exp": 1700584501}`, want: ReasonActive},
+		{name: "expired, as a string", claims: `{"exp": "1700584499"}`, want: ReasonExpired},
+		{name: "expired, as a float", claims: `{"exp": 1700584500.9}`, want: ReasonExpired},
+		{name: "expired at the epoch", claims: `{"exp": 0}`, want: ReasonExpired},
+		{name: "exp missing", claims: `{"exp": null}`, want: ReasonActive},
+		{name: "exp not a time", claims: `{"exp": "tomorrow"}`, want: ReasonMalformedClaim},
+		{name: "exp negative", claims: `{"exp": -1}`, want: ReasonMalformedClaim},
+		{name: "exp beyond int64", claims: `{"exp": 92233720368547758080}`, want: ReasonMalformedClaim},
+		{name: "exp true", claims: `{"exp": true}`, want: ReasonMalformedClaim},
+		{name: "exp in ext does not count", claims: `{"ext": {"exp": 1}}`, want: ReasonActive},
 
-		{name: "valid from now", claims: `{"nbf": 1700584500}`, want: reasonActive},
-		{name: "valid in 60 s", claims: `{"nbf": 1700584560}`, want: reasonActive},
-		{name: "valid in 61 s", claims: `{"nbf": 1700584561}`, want: reasonNotYetValid},
-		{name: "iat ahead and no nbf", claims: `{"iat": 1700584561}`, want: reasonNotYetValid},
-		{name: "nbf not a time", claims: `{"nbf": {}}`, want: reasonMalformedClaim},
-		{name: "iat not a time", claims: `{"iat": "noon"}`, want: reasonMalformedClaim},
+		{name: "valid from now", claims: `{"nbf": 1700584500}`, want: ReasonActive},
+		{name: "valid in 60 s", claims: `{"nbf": 1700584560}`, want: ReasonActive},
+		{name: "valid in 61 s", claims: `{"nbf": 1700584561}`, want: ReasonNotYetValid},
+		{name: "iat ahead and no nbf", claims: `{"iat": 1700584561}`, want: ReasonNotYetValid},
+		{name: "nbf not a time", claims: `{"nbf": {}}`, want: ReasonMalformedClaim},
+		{name: "iat not a time", claims: `{"iat": "noon"}`, want: ReasonMalformedClaim},
 
-		{name: "ORY access token", claims: `{"token_use": "access_token"}`, want: reasonActive},
-		{name: "Cognito access token", claims: `{"token_use": "access"}`, want: reasonActive},
-		{name: "ORY refresh token", claims: `{"token_use": "refresh_token"}`, want: reasonNotAccessToken},
-		{name: "Cognito ID token", claims: `{"token_use": "id"}`, want: reasonNotAccessToken},
-		{name: "token_use empty", claims: `{"token_use": ""}`, want: reasonNotAccessToken},
-		{name: "token_use under another case", claims: `{"token_use": "ACCESS_TOKEN"}`, want: reasonNotAccessToken},
-		{name: "token_use not a string", claims: `{"token_use": ["access_token"]}`, want: reasonMalformedClaim},
-		{name: "token_type bearer", claims: `{"token_type": "Bearer"}`, want: reasonActive},
-		{name: "token_type access token", claims: `{"token_type": "access_token"}`, want: reasonActive},
-		{name: "token_type refresh token", claims: `{"token_type": "refresh_token"}`, want: reasonNotAccessToken},
-		{name: "token_type Refresh", claims: `{"token_type": "Refresh"}`, want: reasonNotAccessToken},
-		{name: "token_type URN", claims: `{"token_type": "urn:ietf:params:oauth:token-type:refresh_token"}`, want: reasonNotAccessToken},
-		{name: "token_type not a string", claims: `{"token_type": 5}`, want: reasonMalformedClaim},
-		{name: "Keycloak access token", claims: `{"typ": "Bearer", "token_type": "Bearer"}`, want: reasonActive},
-		{name: "Keycloak refresh token", claims: `{"typ": "Refresh"}`, want: reasonNotAccessToken},
-		{name: "Keycloak offline token", claims: `{"typ": "Offline"}`, want: reasonNotAccessToken},
-		{name: "Keycloak ID token", claims: `{"typ": "ID"}`, want: reasonNotAccessToken},
+		{name: "ORY access token", claims: `{"token_use": "access_token"}`, want: ReasonActive},
+		{name: "Cognito access token", claims: `{"token_use": "access"}`, want: ReasonActive},
+		{name: "ORY refresh token", claims: `{"token_use": "refresh_token"}`, want: ReasonNotAccessToken},
+		{name: "Cognito ID token", claims: `{"token_use": "id"}`, want: ReasonNotAccessToken},
+		{name: "token_use empty", claims: `{"token_use": ""}`, want: ReasonNotAccessToken},
+		{name: "token_use under another case", claims: `{"token_use": "ACCESS_TOKEN"}`, want: ReasonNotAccessToken},
+		{name: "token_use not a string", claims: `{"token_use": ["access_token"]}`, want: ReasonMalformedClaim},
+		{name: "token_type bearer", claims: `{"token_type": "Bearer"}`, want: ReasonActive},
+		{name: "token_type access token", claims: `{"token_type": "access_token"}`, want: ReasonActive},
+		{name: "token_type refresh token", claims: `{"token_type": "refresh_token"}`, want: ReasonNotAccessToken},
+		{name: "token_type Refresh", claims: `{"token_type": "Refresh"}`, want: ReasonNotAccessToken},
+		{name: "token_type URN", claims: `{"token_type": "urn:ietf:params:oauth:token-type:refresh_token"}`, want: ReasonNotAccessToken},
+		{name: "token_type not a string", claims: `{"token_type": 5}`, want: ReasonMalformedClaim},
+		{name: "Keycloak access token", claims: `{"typ": "Bearer", "token_type": "Bearer"}`, want: ReasonActive},
+		{name: "Keycloak refresh token", claims: `{"typ": "Refresh"}`, want: ReasonNotAccessToken},
+		{name: "Keycloak offline token", claims: `{"typ": "Offline"}`, want: ReasonNotAccessToken},
+		{name: "Keycloak ID token", claims: `{"typ": "ID"}`, want: ReasonNotAccessToken},
 
-		{name: "scope as an array", claims: `{"scope": ["a", "b"]}`, want: reasonActive},
-		{name: "scope a number", claims: `{"scope": 1}`, want: reasonMalformedClaim},
-		{name: "scope with null inside", claims: `{"scope": ["a", null]}`, want: reasonMalformedClaim},
+		{name: "scope as an array", claims: `{"scope": ["a", "b"]}`, want: ReasonActive},
+		{name: "scope a number", claims: `{"scope": 1}`, want: ReasonMalformedClaim},
+		{name: "scope with null inside", claims: `{"scope": ["a", null]}`, want: ReasonMalformedClaim},
 
-		{name: "aud a number, not required", claims: `{"aud": 1}`, want: reasonMalformedClaim},
-		{name: "iss a number, not required", claims: `{"iss": 1}`, want: reasonMalformedClaim},
+		{name: "aud a number, not required", claims: `{"aud": 1}`, want: ReasonMalformedClaim},
+		{name: "iss a number, not required", claims: `{"iss": 1}`, want: ReasonMalformedClaim},
 		{name: "required audience", claims: `{"aud": "https://fhir.example"}`,
-			rules: rules{requiredAudience: "https://fhir.example"}, want: reasonActive},
+			rules: Rules{RequiredAudience: "https://fhir.example"}, want: ReasonActive},
 		{name: "required audience among others", claims: `{"aud": ["a", "https://fhir.example"]}`,
-			rules: rules{requiredAudience: "https://fhir.example"}, want: reasonActive},
+			rules: Rules{RequiredAudience: "https://fhir.example"}, want: ReasonActive},
 		{name: "required audience as a prefix", claims: `{"aud": "https://fhir.example.evil"}`,
-			rules: rules{requiredAudience: "https://fhir.example"}, want: reasonAudience},
+			rules: Rules{RequiredAudience: "https://fhir.example"}, want: ReasonAudience},
 		{name: "required audience missing", claims: `{}`,
-			rules: rules{requiredAudience: "https://fhir.example"}, want: reasonAudience},
+			rules: Rules{RequiredAudience: "https://fhir.example"}, want: ReasonAudience},
 		{name: "required audience in ext only", claims: `{"ext": {"aud": "https://fhir.example"}}`,
-			rules: rules{requiredAudience: "https://fhir.example"}, want: reasonAudience},
+			rules: Rules{RequiredAudience: "https://fhir.example"}, want: ReasonAudience},
 		{name: "datastore as audience", claims: `{"aud": ["` + endpoint + `"]}`,
-			rules: rules{requiredAudience: "datastore"}, want: reasonActive},
+			rules: Rules{RequiredAudience: "datastore"}, want: ReasonActive},
 		{name: "datastore without its slash", claims: `{"aud": "` + strings.TrimSuffix(endpoint, "/") + `"}`,
-			rules: rules{requiredAudience: "datastore"}, want: reasonActive},
+			rules: Rules{RequiredAudience: "datastore"}, want: ReasonActive},
 		{name: "another datastore", claims: `{"aud": "https://healthlake.us-east-1.amazonaws.com/datastore/abd/r4/"}`,
-			rules: rules{requiredAudience: "datastore"}, want: reasonAudience},
+			rules: Rules{RequiredAudience: "datastore"}, want: ReasonAudience},
 		{name: "the word itself", claims: `{"aud": "datastore"}`,
-			rules: rules{requiredAudience: "datastore"}, want: reasonAudience},
+			rules: Rules{RequiredAudience: "datastore"}, want: ReasonAudience},
 
 		{name: "trusted issuer", claims: `{"iss": "https://b.example/"}`,
-			rules: rules{trustedIssuers: []string{"https://a.example/", "https://b.example/"}}, want: reasonActive},
+			rules: Rules{TrustedIssuers: []string{"https://a.example/", "https://b.example/"}}, want: ReasonActive},
 		{name: "issuer off by its slash", claims: `{"iss": "https://b.example"}`,
-			rules: rules{trustedIssuers: []string{"https://b.example/"}}, want: reasonIssuer},
+			rules: Rules{TrustedIssuers: []string{"https://b.example/"}}, want: ReasonIssuer},
 		{name: "issuer missing", claims: `{}`,
-			rules: rules{trustedIssuers: []string{"https://b.example/"}}, want: reasonIssuer},
+			rules: Rules{TrustedIssuers: []string{"https://b.example/"}}, want: ReasonIssuer},
 		{name: "issuer in ext only", claims: `{"ext": {"iss": "https://b.example/"}}`,
-			rules: rules{trustedIssuers: []string{"https://b.example/"}}, want: reasonIssuer},
+			rules: Rules{TrustedIssuers: []string{"https://b.example/"}}, want: ReasonIssuer},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			set := parse(t, `{"active": true, "exp": 1700588100, "scope": "system/*.*"}`)
 			maps.Copy(set, parse(t, test.claims))
-			d := authorize(set, endpoint, now, test.rules)
-			if d.reason != test.want || d.authorized != (test.want == reasonActive) {
-				t.Fatalf("got %t because %s, want %s", d.authorized, d.reason, test.want)
+			d := Decide(set, endpoint, now, test.rules)
+			if d.Reason != test.want || d.Authorized != (test.want == ReasonActive) {
+				t.Fatalf("got %t because %s, want %s", d.Authorized, d.Reason, test.want)
 			}
-			if !d.authorized {
-				if want := deny(test.want, now); !reflect.DeepEqual(d, want) {
+			if !d.Authorized {
+				if want := Deny(test.want, now); !reflect.DeepEqual(d, want) {
 					t.Errorf("a denial carries %+v, want %+v", d, want)
 				}
 			}
@@ -199,12 +199,12 @@ func TestAnswer(t *testing.T) {
 		},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			d := authorize(parse(t, test.claims), endpoint, now, rules{})
-			a, err := newAnswer(d, tokenEndpoint, endpoint, roleARN)
+			d := Decide(parse(t, test.claims), endpoint, now, Rules{})
+			a, err := NewAnswer(d, tokenEndpoint, endpoint, roleARN)
 			if err != nil {
 				t.Fatal(err)
 			}
-			got, err := encode(a)
+			got, err := a.JSON()
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -229,14 +229,14 @@ func TestScopeGoesThroughByteForByte(t *testing.T) {
 		`"scope":null,"scp":["b"]`:          `"b"`,
 		`"x":1`:                             `""`,
 	} {
-		d := authorize(parse(t, `{"active":true,`+claim+`}`), endpoint, now, rules{})
-		a, err := newAnswer(d, tokenEndpoint, endpoint, roleARN)
+		d := Decide(parse(t, `{"active":true,`+claim+`}`), endpoint, now, Rules{})
+		a, err := NewAnswer(d, tokenEndpoint, endpoint, roleARN)
 		if err != nil {
 			t.Fatal(err)
 		}
-		text, err := encode(a)
-		if err != nil || !d.authorized {
-			t.Fatalf("%s: %s, %v", claim, d.reason, err)
+		text, err := a.JSON()
+		if err != nil || !d.Authorized {
+			t.Fatalf("%s: %s, %v", claim, d.Reason, err)
 		}
 		if !strings.Contains(string(text), `"scope":`+want) {
 			t.Errorf("%s: got %s, want scope %s", claim, text, want)
@@ -244,9 +244,9 @@ func TestScopeGoesThroughByteForByte(t *testing.T) {
 	}
 }
 
-// FuzzAuthorize holds the invariant that only an object whose active is exactly true authorizes, and that what goes to
+// FuzzDecide holds the invariant that only an object whose active is exactly true authorizes, and that what goes to
 // HealthLake is well formed whatever the provider sent.
-func FuzzAuthorize(f *testing.F) {
+func FuzzDecide(f *testing.F) {
 	for _, seed := range []string{
 		`{"active":true}`, `{"active":"true"}`, `{"active":false,"exp":1}`, `{"active":true,"exp":"1700588100","nbf":1.5}`,
 		`{"active":true,"scope":["a"],"ext":{"patient":"1","isAuthorized":true}}`, `{"active":true,"isAuthorized":false}`,
@@ -259,16 +259,16 @@ func FuzzAuthorize(f *testing.F) {
 		if err != nil {
 			return
 		}
-		d := authorize(set, endpoint, now, rules{})
+		d := Decide(set, endpoint, now, Rules{})
 		var plain map[string]any
-		if err := json.Unmarshal([]byte(text), &plain); err == nil && d.authorized && plain["active"] != true {
+		if err := json.Unmarshal([]byte(text), &plain); err == nil && d.Authorized && plain["active"] != true {
 			t.Fatalf("authorized with active %v", plain["active"])
 		}
-		a, err := newAnswer(d, tokenEndpoint, endpoint, roleARN)
+		a, err := NewAnswer(d, tokenEndpoint, endpoint, roleARN)
 		if err != nil {
 			t.Fatal(err)
 		}
-		response, err := encode(a)
+		response, err := a.JSON()
 		if err != nil {
 			t.Fatalf("%s: %v", text, err)
 		}
@@ -280,7 +280,7 @@ func FuzzAuthorize(f *testing.F) {
 			t.Fatalf("%s: %v", response, err)
 		}
 		authorized := string(got.AuthPayload["isAuthorized"])
-		if (authorized == "true") != d.authorized || authorized != "true" && authorized != "false" || got.IAMRoleARN != roleARN {
+		if (authorized == "true") != d.Authorized || authorized != "true" && authorized != "false" || got.IAMRoleARN != roleARN {
 			t.Fatalf("%s from %+v", response, d)
 		}
 		for name := range got.AuthPayload {
