@@ -8,14 +8,12 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
-
-	"healthlake-smart-on-fhir/internal/secret"
 )
 
 // fetchSecret returns what reads the secret's current value. It sets the client up from the environment variables that
 // Lambda sets and the SDK's two for another endpoint; the SDK's own config package would look in many more places, and
 // costs start-up time.
-func fetchSecret(id string, getenv func(string) string) secret.Fetch {
+func fetchSecret(id string, getenv func(string) string) func(context.Context) ([]byte, error) {
 	options := secretsmanager.Options{
 		Region: getenv("AWS_REGION"),
 		// The SDK's own client would take a proxy from the environment.

@@ -1,0 +1,146 @@
+// Package lastgood keeps a value that is fetched from elsewhere and may change there, and serves the last good one while
+// fetching fails.
+package lastgood
+
+import (
+	"context"
+	"sync"
+	"time"
+)
+
+// Limits say when a value is fetched anew, and what a caller may have to wait for that.
+type Limits struct {
+	// RefreshAfter is the age at which a call starts a fetch without waiting for it, so that under steady traffic no call
+	// ever waits.
+	RefreshAfter time.Duration
+	// MaxAge is the age at which a call waits for the fetch, for MaxWait at the most; after that the last good value serves.
+	MaxAge  time.Duration
+	MaxWait time.Duration
+	// RetryAfter spaces the fetches while a value is held and fetching fails, or brings nothing new to Renew.
+	RetryAfter time.Duration
+	// FetchTimeout ends a fetch that nobody waits for any more.
+	FetchTimeout time.Duration
+}
+
+// Value is a value of type T with its limits. It is safe for concurrent use; calls that need a fetch share one.
+type Value[T any] struct {
+	fetch  func(context.Context) (T, error)
+	limits Limits
+	now    func() time.Time
+
+	mu        sync.Mutex
+	held      *T
+	loaded    time.Time     // when the fetch of held began
+	attempted time.Time     // when the last fetch began
+	pending   chan struct{} // closed when the running fetch ends; nil where none runs
+	err       error         // the last fetch's
+}
+
+// New returns a value that is fetched at the first call. Its clock is now.
+func New[T any](fetch func(context.Context) (T, error), limits Limits, now func() time.Time) *Value[T] {
+	return &Value[T]{
+		fetch:  fetch,
+		limits: limits,
+		// Without the monotonic reading: that clock may stand still while Lambda has the process frozen, and a value would
+		// seem younger than it is.
+		now: func() time.Time { return now().Round(0) },
+	}
+}
+
+// Get returns the value, no older than MaxAge where fetching works, and else the last good one. An error means that there
+// has never been a good one, or that ctx ended first.
+func (v *Value[T]) Get(ctx context.Context) (T, error) {
+	v.mu.Lock()
+	age := v.now().Sub(v.loaded)
+	if v.held != nil && age >= 0 && age < v.limits.RefreshAfter {
+		defer v.mu.Unlock()
+		return *v.held, nil
+	}
+	since := v.now().Sub(v.attempted)
+	// A fetch that has outlived its own timeout was frozen together with the process; what it brings is as old as that.
+	running := v.pending != nil && since >= 0 && since <= v.limits.FetchTimeout
+	resting := v.held != nil && v.err != nil && since >= 0 && since < v.limits.RetryAfter
+	if !running && !resting {
+		v.refresh()
+	}
+	pending, held := v.pending, v.held
+	v.mu.Unlock()
+
+	if held != nil && (pending == nil || age >= 0 && age < v.limits.MaxAge) {
+		return *held, nil
+	}
+	var late <-chan time.Time // never, where there is nothing to fall back to
+	if held != nil {
+		timer := time.NewTimer(v.limits.MaxWait)
+		defer timer.Stop()
+		late = timer.C
+	}
+	select {
+	case <-pending:
+	case <-late:
+	case <-ctx.Done():
+		if held == nil {
+			var none T
+			return none, context.Cause(ctx)
+		}
+	}
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if v.held == nil {
+		var none T
+		return none, v.err
+	}
+	return *v.held, nil
+}
+
+// Renew is for a caller that the value it got does not serve, perhaps because it has changed since. It returns a value
+// that serves, which it fetches unless it holds one or has begun a fetch within RetryAfter; ok is false where there is none
+// within MaxWait.
+func (v *Value[T]) Renew(ctx context.Context, serves func(T) bool) (value T, ok bool) {
+	v.mu.Lock()
+	if v.held == nil || !serves(*v.held) {
+		since := v.now().Sub(v.attempted)
+		if v.pending == nil && (since < 0 || since >= v.limits.RetryAfter) {
+			v.refresh()
+		}
+		if pending := v.pending; pending != nil {
+			v.mu.Unlock()
+			timer := time.NewTimer(v.limits.MaxWait)
+			defer timer.Stop()
+			select {
+			case <-pending:
+			case <-timer.C:
+			case <-ctx.Done():
+			}
+			v.mu.Lock()
+		}
+	}
+	defer v.mu.Unlock()
+	if v.held == nil || !serves(*v.held) {
+		return value, false
+	}
+	return *v.held, true
+}
+
+// refresh begins a fetch. The caller holds the lock.
+func (v *Value[T]) refresh() {
+	done := make(chan struct{})
+	v.pending, v.attempted = done, v.now()
+	go func() {
+		// Not the caller's context: the fetch serves every call that waits for it, and later ones.
+		ctx, cancel := context.WithTimeout(context.Background(), v.limits.FetchTimeout)
+		defer cancel()
+		value, err := v.fetch(ctx)
+
+		v.mu.Lock()
+		defer v.mu.Unlock()
+		defer close(done)
+		if v.pending != done {
+			return // a later fetch has taken over
+		}
+		if v.err = err; err == nil {
+			v.held, v.loaded = &value, v.attempted
+		}
+		v.pending = nil
+	}()
+}

@@ -1,0 +1,288 @@
+package lastgood_test
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"healthlake-smart-on-fhir/internal/lastgood"
+)
+
+// clock is set by hand.
+type clock struct {
+	mu  sync.Mutex
+	now time.Time
+}
+
+func (c *clock) Now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.now
+}
+
+func (c *clock) advance(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.now = c.now.Add(d)
+}
+
+// store is a source that can be changed, broken and held up.
+type store struct {
+	mu      sync.Mutex
+	value   string
+	err     error
+	hold    chan struct{} // a fetch waits until it is closed; nil: no wait
+	fetches atomic.Int32
+}
+
+func (s *store) set(value string, err error, hold chan struct{}) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.value, s.err, s.hold = value, err, hold
+}
+
+func (s *store) fetch(ctx context.Context) (string, error) {
+	s.fetches.Add(1)
+	s.mu.Lock()
+	value, err, hold := s.value, s.err, s.hold
+	s.mu.Unlock()
+	if hold != nil {
+		select {
+		case <-hold:
+		case <-ctx.Done():
+			return "", ctx.Err()
+		}
+	}
+	return value, err
+}
+
+var limits = lastgood.Limits{
+	RefreshAfter: 30 * time.Second,
+	MaxAge:       60 * time.Second,
+	MaxWait:      200 * time.Millisecond,
+	RetryAfter:   5 * time.Second,
+	FetchTimeout: 2 * time.Second,
+}
+
+func newValue() (*lastgood.Value[string], *store, *clock) {
+	s, c := &store{value: "one"}, &clock{now: time.Unix(1700000000, 0)}
+	return lastgood.New(s.fetch, limits, c.Now), s, c
+}
+
+func want(t *testing.T, v *lastgood.Value[string], want string) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	got, err := v.Get(ctx)
+	if err != nil || got != want {
+		t.Fatalf("got %q, %v, want %q", got, err, want)
+	}
+}
+
+// not tells whether a value is another one.
+func not(old string) func(string) bool { return func(s string) bool { return s != old } }
+
+// eventually polls, for what happens in the background.
+func eventually(t *testing.T, what string, holds func() bool) {
+	t.Helper()
+	for end := time.Now().Add(10 * time.Second); time.Now().Before(end); time.Sleep(time.Millisecond) {
+		if holds() {
+			return
+		}
+	}
+	t.Fatalf("%s: not within 10 s", what)
+}
+
+func TestKeepsTheValue(t *testing.T) {
+	v, s, c := newValue()
+	for range 100 {
+		want(t, v, "one")
+		c.advance(290 * time.Millisecond)
+	}
+	if got := s.fetches.Load(); got != 1 {
+		t.Errorf("%d fetches in 29 s, want 1", got)
+	}
+}
+
+func TestPicksUpAChangeWithinTheMinute(t *testing.T) {
+	v, s, c := newValue()
+	want(t, v, "one")
+	s.set("two", nil, nil)
+	c.advance(61 * time.Second)
+	want(t, v, "two")
+}
+
+func TestPicksUpAChangeAfterALongSleep(t *testing.T) {
+	v, s, c := newValue()
+	want(t, v, "one")
+	s.set("two", nil, nil)
+	c.advance(24 * time.Hour)
+	want(t, v, "two")
+}
+
+func TestRefreshesWithoutMakingACallWait(t *testing.T) {
+	v, s, c := newValue()
+	want(t, v, "one")
+	hold := make(chan struct{})
+	s.set("two", nil, hold)
+	c.advance(31 * time.Second)
+	want(t, v, "one") // would hang here if it waited
+	close(hold)
+	eventually(t, "the new value", func() bool {
+		d, err := v.Get(context.Background())
+		return err == nil && d == "two"
+	})
+}
+
+func TestServesTheLastGoodValue(t *testing.T) {
+	v, s, c := newValue()
+	want(t, v, "one")
+	s.set("", errors.New("AccessDeniedException"), nil)
+	c.advance(61 * time.Second)
+	want(t, v, "one")
+	before := s.fetches.Load()
+	want(t, v, "one")
+	if got := s.fetches.Load(); got != before {
+		t.Error("a failed refresh is repeated at once")
+	}
+	s.set("two", nil, nil)
+	c.advance(6 * time.Second)
+	want(t, v, "two")
+}
+
+func TestServesTheLastGoodValueWhenARefreshHangs(t *testing.T) {
+	v, s, c := newValue()
+	want(t, v, "one")
+	hold := make(chan struct{})
+	defer close(hold)
+	s.set("two", nil, hold)
+	c.advance(61 * time.Second)
+	want(t, v, "one")
+}
+
+func TestDropsAFetchThatWasFrozen(t *testing.T) {
+	v, s, c := newValue()
+	want(t, v, "one")
+	hold := make(chan struct{})
+	s.set("frozen", nil, hold)
+	c.advance(31 * time.Second)
+	want(t, v, "one") // starts the fetch that is then frozen
+	eventually(t, "the fetch", func() bool { return s.fetches.Load() == 2 })
+	s.set("two", nil, nil)
+	c.advance(time.Hour)
+	want(t, v, "two")
+	close(hold)
+	for range 50 {
+		want(t, v, "two")
+		time.Sleep(time.Millisecond)
+	}
+}
+
+func TestWithoutAValueFails(t *testing.T) {
+	v, s, _ := newValue()
+	s.set("", errors.New("ResourceNotFoundException"), nil)
+	if d, err := v.Get(context.Background()); err == nil {
+		t.Errorf("got %+v, want an error", d)
+	}
+	s.set("two", nil, nil)
+	want(t, v, "two") // no rest while there is nothing to serve
+}
+
+func TestEndsWithTheContext(t *testing.T) {
+	v, s, _ := newValue()
+	hold := make(chan struct{})
+	s.set("one", nil, hold)
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	if _, err := v.Get(ctx); !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v, want context.Canceled", err)
+	}
+	close(hold)
+	want(t, v, "one")
+}
+
+func TestSharesOneFetch(t *testing.T) {
+	v, s, _ := newValue()
+	hold := make(chan struct{})
+	s.set("one", nil, hold)
+	var wg sync.WaitGroup
+	for range 20 {
+		wg.Go(func() {
+			if d, err := v.Get(context.Background()); err != nil || d != "one" {
+				t.Errorf("got %q, %v", d, err)
+			}
+		})
+	}
+	eventually(t, "the fetch", func() bool { return s.fetches.Load() == 1 })
+	close(hold)
+	wg.Wait()
+	if got := s.fetches.Load(); got != 1 {
+		t.Errorf("%d fetches for 20 calls, want 1", got)
+	}
+}
+
+func TestWithAClockThatWentBack(t *testing.T) {
+	v, s, c := newValue()
+	want(t, v, "one")
+	s.set("two", nil, nil)
+	c.advance(-time.Hour)
+	want(t, v, "two")
+}
+
+func TestRenewAfterARotation(t *testing.T) {
+	v, s, c := newValue()
+	want(t, v, "one")
+	old, _ := v.Get(context.Background())
+	s.set("two", nil, nil)
+
+	if d, ok := v.Renew(context.Background(), not(old)); ok {
+		t.Errorf("got %q right after a fetch, want a rest", d)
+	}
+	c.advance(5 * time.Second)
+	if d, ok := v.Renew(context.Background(), not(old)); !ok || d != "two" {
+		t.Errorf("got %q, %t, want the new value", d, ok)
+	}
+	want(t, v, "two")
+	// Another caller that was refused with the old value needs no fetch.
+	before := s.fetches.Load()
+	if d, ok := v.Renew(context.Background(), not(old)); !ok || d != "two" || s.fetches.Load() != before {
+		t.Errorf("got %q, %t after %d more fetches", d, ok, s.fetches.Load()-before)
+	}
+}
+
+func TestRenewWithoutARotation(t *testing.T) {
+	v, s, c := newValue()
+	want(t, v, "one")
+	old, _ := v.Get(context.Background())
+	for range 100 {
+		c.advance(100 * time.Millisecond)
+		if d, ok := v.Renew(context.Background(), not(old)); ok {
+			t.Fatalf("got %q, want no other value", d)
+		}
+	}
+	if got := s.fetches.Load(); got != 3 {
+		t.Errorf("%d fetches in 10 s, want the first and one every five seconds", got)
+	}
+	s.set("", errors.New("AccessDeniedException"), nil)
+	c.advance(5 * time.Second)
+	if d, ok := v.Renew(context.Background(), not(old)); ok {
+		t.Errorf("got %q from a source that cannot be read", d)
+	}
+	want(t, v, "one")
+}
+
+func TestRenewDoesNotWaitForLong(t *testing.T) {
+	v, s, c := newValue()
+	want(t, v, "one")
+	old, _ := v.Get(context.Background())
+	hold := make(chan struct{})
+	defer close(hold)
+	s.set("two", nil, hold)
+	c.advance(5 * time.Second)
+	if d, ok := v.Renew(context.Background(), not(old)); ok {
+		t.Errorf("got %q from a source that hangs", d)
+	}
+}
