@@ -18,7 +18,7 @@ func TestSecretDocument(t *testing.T) {
 		if !ok {
 			t.Fatalf("the secret is not plain text: %v", at(resource, "Properties", "SecretString"))
 		}
-		got, err := secret.Parse([]byte(value))
+		got, err := secret.Parse([]byte(value), true)
 		if err != nil {
 			t.Fatal(err)
 		}

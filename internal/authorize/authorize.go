@@ -24,6 +24,7 @@ const (
 	ReasonNotAccessToken = "not_an_access_token"
 	ReasonAudience       = "audience_not_accepted"
 	ReasonIssuer         = "issuer_not_trusted"
+	ReasonScope          = "scope_not_granted"
 )
 
 const (
@@ -37,6 +38,11 @@ const (
 type Rules struct {
 	RequiredAudience string   // "" requires none; the word "datastore" stands for the datastore's endpoint
 	TrustedIssuers   []string // empty trusts any
+	RequiredScopes   []string // each must be among the token's scopes
+
+	// ClaimNames says where claims live at this provider, by the name that HealthLake knows them under: fhirUser, patient.
+	// The mapped claim counts in place of one of that name.
+	ClaimNames map[string]string
 }
 
 // Decision is what follows from a token's claims. Make one with Decide or Deny.
@@ -68,7 +74,7 @@ func Decide(set claims.Set, endpoint string, now time.Time, r Rules) Decision {
 	if len(r.TrustedIssuers) > 0 && !slices.Contains(r.TrustedIssuers, issuer) {
 		return Deny(ReasonIssuer, now)
 	}
-	audience, err := set.List("aud")
+	audience, err := audienceOf(set)
 	if err != nil {
 		return Deny(ReasonMalformedClaim, now)
 	}
@@ -78,7 +84,10 @@ func Decide(set claims.Set, endpoint string, now time.Time, r Rules) Decision {
 	if d.scope, err = scopeOf(set); err != nil {
 		return Deny(ReasonMalformedClaim, now)
 	}
-	d.passed = passThrough(set)
+	if !grants(d.scope, r.RequiredScopes) {
+		return Deny(ReasonScope, now)
+	}
+	d.passed = passThrough(set, r.ClaimNames)
 	return d
 }
 
@@ -145,6 +154,29 @@ func (d *Decision) readTimes(set claims.Set, now time.Time) string {
 	return ""
 }
 
+// audienceOf returns the aud claim. Cognito's access tokens have none: the client they were issued to stands in client_id.
+// https://docs.aws.amazon.com/cognito/latest/developerguide/amazon-cognito-user-pools-using-the-access-token.html
+func audienceOf(set claims.Set) ([]string, error) {
+	use, err := set.Text("token_use")
+	if err != nil {
+		return nil, err
+	}
+	if use == "access" && !set.Has("aud") {
+		return set.List("client_id")
+	}
+	return set.List("aud")
+}
+
+// grants tells whether every required scope is a word of the scope claim.
+func grants(scope json.RawMessage, required []string) bool {
+	var text string
+	if err := json.Unmarshal(scope, &text); err != nil {
+		return false
+	}
+	granted := strings.Split(text, " ") // RFC 6749 section 3.3: separated by spaces, and by nothing else
+	return !slices.ContainsFunc(required, func(s string) bool { return !slices.Contains(granted, s) })
+}
+
 // accepts tells whether the required audience is among a token's own.
 func accepts(required string, audience []string, endpoint string) bool {
 	switch required {
@@ -184,14 +216,22 @@ var ours = []string{"isAuthorized", "iss", "aud", "iamRoleARN", "iat", "nbf", "e
 var unliftable = []string{"scp", "sub", "client_id", "username", "token_type", "token_use", "typ", "jti", "azp", "cid", "cnf"}
 
 // passThrough returns the claims that go to HealthLake unchanged, with the SMART launch context (fhirUser, patient,
-// encounter and so on) that ORY nests in ext lifted to the top where the top has none.
-func passThrough(set claims.Set) claims.Set {
+// encounter and so on) that ORY nests in ext lifted to the top where the top has none, and with mapped claims under the
+// names that HealthLake knows.
+func passThrough(set claims.Set, names map[string]string) claims.Set {
 	passed := maps.Clone(set)
 	for name, value := range set.Object("ext") {
 		if !passed.Has(name) && !named(unliftable, name) {
 			passed[name] = value
 		}
 	}
+	mapped := claims.Set{}
+	for name, here := range names {
+		if passed.Has(here) {
+			mapped[name] = passed[here]
+		}
+	}
+	maps.Copy(passed, mapped)
 	maps.DeleteFunc(passed, func(name string, _ json.RawMessage) bool { return named(ours, name) })
 	return passed
 }

@@ -110,6 +110,26 @@ func TestDecide(t *testing.T) {
 		{name: "the word itself", claims: `{"aud": "datastore"}`,
 			rules: Rules{RequiredAudience: "datastore"}, want: ReasonAudience},
 
+		{name: "Cognito's client as audience", claims: `{"token_use": "access", "client_id": "app"}`,
+			rules: Rules{RequiredAudience: "app"}, want: ReasonActive},
+		{name: "a client id is no audience otherwise", claims: `{"client_id": "app"}`,
+			rules: Rules{RequiredAudience: "app"}, want: ReasonAudience},
+		{name: "nor where there is an audience", claims: `{"token_use": "access", "client_id": "app", "aud": "x"}`,
+			rules: Rules{RequiredAudience: "app"}, want: ReasonAudience},
+
+		{name: "required scope", claims: `{"scope": "openid fhir"}`,
+			rules: Rules{RequiredScopes: []string{"fhir"}}, want: ReasonActive},
+		{name: "required scope in scp", claims: `{"scope": null, "scp": ["openid", "fhir"]}`,
+			rules: Rules{RequiredScopes: []string{"fhir", "openid"}}, want: ReasonActive},
+		{name: "required scope as a part of a word", claims: `{"scope": "fhirUser"}`,
+			rules: Rules{RequiredScopes: []string{"fhir"}}, want: ReasonScope},
+		{name: "required scope behind a tab", claims: `{"scope": "openid\tfhir"}`,
+			rules: Rules{RequiredScopes: []string{"fhir"}}, want: ReasonScope},
+		{name: "one of two required scopes", claims: `{"scope": "fhir"}`,
+			rules: Rules{RequiredScopes: []string{"fhir", "openid"}}, want: ReasonScope},
+		{name: "required scope in ext only", claims: `{"scope": null, "ext": {"scope": "fhir"}}`,
+			rules: Rules{RequiredScopes: []string{"fhir"}}, want: ReasonScope},
+
 		{name: "trusted issuer", claims: `{"iss": "https://b.example/"}`,
 			rules: Rules{TrustedIssuers: []string{"https://a.example/", "https://b.example/"}}, want: ReasonActive},
 		{name: "issuer off by its slash", claims: `{"iss": "https://b.example"}`,
@@ -212,6 +232,29 @@ func TestAnswer(t *testing.T) {
 				t.Errorf("got  %s\nwant %s", got, want)
 			}
 		})
+	}
+}
+
+func TestClaimNames(t *testing.T) {
+	names := map[string]string{"fhirUser": "https://clinic.example/fhirUser", "patient": "custom:patient", "scope": "x", "isAuthorized": "x"}
+	for text, want := range map[string]string{
+		`"https://clinic.example/fhirUser":"Practitioner/1","custom:patient":"7","x":false`: `"fhirUser":"Practitioner/1","patient":"7"`,
+		`"custom:patient":"7","patient":"other"`:                                            `"patient":"7"`,
+		`"ext":{"custom:patient":"7"}`:                                                      `"patient":"7"`,
+		`"custom:patient":null,"patient":"own"`:                                             `"patient":"own"`,
+	} {
+		d := Decide(parse(t, `{"active":true,"scope":"s",`+text+`}`), endpoint, now, Rules{ClaimNames: names})
+		a, err := NewAnswer(d, tokenEndpoint, endpoint, roleARN)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := `"patient":` + string(a.AuthPayload["patient"])
+		if fhirUser, ok := a.AuthPayload["fhirUser"]; ok {
+			got = `"fhirUser":` + string(fhirUser) + "," + got
+		}
+		if got != want || string(a.AuthPayload["isAuthorized"]) != "true" || string(a.AuthPayload["scope"]) != `"s"` {
+			t.Errorf("%s: got %s in %s, want %s", text, got, a.AuthPayload, want)
+		}
 	}
 }
 

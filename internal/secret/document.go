@@ -50,9 +50,10 @@ func (f *Flag) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
-// Parse reads a document and checks that it holds what every call needs: the token endpoint, the introspection endpoint
-// and the service role. Unknown fields are ignored. The error names fields and never contains a value.
-func Parse(value []byte) (Document, error) {
+// Parse reads a document and checks that it holds what every call needs: the token endpoint, the service role, and the
+// introspection endpoint where the deployment introspects. Unknown fields are ignored. The error names fields and never
+// contains a value.
+func Parse(value []byte, introspects bool) (Document, error) {
 	var d Document
 	if err := json.Unmarshal(value, &d); err != nil {
 		var mistyped *json.UnmarshalTypeError
@@ -63,12 +64,15 @@ func Parse(value []byte) (Document, error) {
 		return Document{}, errors.New("secret: value is not a JSON object")
 	}
 	var missing []string
-	for _, f := range []struct{ name, value string }{
-		{"auth_endpoint_token", d.AuthEndpointToken},
-		{"auth_endpoint_introspect", d.AuthEndpointIntrospect},
-		{"hl_role_arn", d.HLRoleARN},
+	for _, f := range []struct {
+		name, value string
+		needed      bool
+	}{
+		{"auth_endpoint_token", d.AuthEndpointToken, true},
+		{"auth_endpoint_introspect", d.AuthEndpointIntrospect, introspects},
+		{"hl_role_arn", d.HLRoleARN, true},
 	} {
-		if f.value == "" {
+		if f.needed && f.value == "" {
 			missing = append(missing, f.name)
 		}
 	}

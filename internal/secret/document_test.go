@@ -13,7 +13,7 @@ const complete = `{"client_id":"id","client_secret":"s3cret","auth_endpoint":"ht
 	`"lambda_enhanced_logging":"true"}`
 
 func TestDocumentIsWrittenAsItIsRead(t *testing.T) {
-	d, err := secret.Parse([]byte(complete))
+	d, err := secret.Parse([]byte(complete), true)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -44,7 +44,7 @@ func TestParseNamesWhatIsWrongAndQuotesNothing(t *testing.T) {
 		strings.Replace(complete, "arn:role", "", 1):          "missing hl_role_arn",
 		strings.Replace(complete, `"https://idp/i"`, `{}`, 1): "field auth_endpoint_introspect is not a string",
 	} {
-		_, err := secret.Parse([]byte(text))
+		_, err := secret.Parse([]byte(text), true)
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: got %v, want %q", text, err, want)
 		}
@@ -71,9 +71,19 @@ func FuzzParse(f *testing.F) {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, text []byte) {
-		d, err := secret.Parse(text)
+		d, err := secret.Parse(text, true)
 		if (err == nil) != (d.AuthEndpointToken != "" && d.AuthEndpointIntrospect != "" && d.HLRoleARN != "") {
 			t.Errorf("%v with %+v", err, d)
 		}
 	})
+}
+
+func TestTheIntrospectionEndpointIsNeededOnlyForIntrospection(t *testing.T) {
+	without := []byte(strings.Replace(complete, "https://idp/i", "", 1))
+	if _, err := secret.Parse(without, true); err == nil || !strings.Contains(err.Error(), "auth_endpoint_introspect") {
+		t.Errorf("with introspection: %v", err)
+	}
+	if _, err := secret.Parse(without, false); err != nil {
+		t.Errorf("without: %v", err)
+	}
 }

@@ -22,14 +22,15 @@ type Reader struct {
 	documents *lastgood.Value[Document]
 }
 
-// NewReader returns a reader that fetches nothing yet. fetch gets the secret's value; the reader's clock is now.
-func NewReader(fetch func(context.Context) ([]byte, error), now func() time.Time) *Reader {
+// NewReader returns a reader that fetches nothing yet. fetch gets the secret's value, introspects is Parse's, and the
+// reader's clock is now.
+func NewReader(fetch func(context.Context) ([]byte, error), introspects bool, now func() time.Time) *Reader {
 	return &Reader{lastgood.New(func(ctx context.Context) (Document, error) {
 		value, err := fetch(ctx)
 		if err != nil {
 			return Document{}, err
 		}
-		return Parse(value)
+		return Parse(value, introspects)
 	}, limits, now)}
 }
 

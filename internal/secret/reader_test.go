@@ -14,7 +14,7 @@ func TestReader(t *testing.T) {
 	now := time.Unix(1700000000, 0)
 	value, failure := complete, error(nil)
 	r := secret.NewReader(
-		func(context.Context) ([]byte, error) { return []byte(value), failure },
+		func(context.Context) ([]byte, error) { return []byte(value), failure }, true,
 		func() time.Time { return now })
 	want := func(role string) secret.Document {
 		t.Helper()

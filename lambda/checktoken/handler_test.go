@@ -3,16 +3,19 @@ package main
 import (
 	"bytes"
 	"context"
+	"crypto/x509"
 	"encoding/json"
 	"encoding/pem"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -21,6 +24,7 @@ import (
 	"github.com/aws/aws-lambda-go/lambda/messages"
 	"github.com/aws/aws-lambda-go/lambdacontext"
 
+	"healthlake-smart-on-fhir/internal/authorize"
 	"healthlake-smart-on-fhir/internal/introspect"
 	"healthlake-smart-on-fhir/internal/secret"
 	"healthlake-smart-on-fhir/internal/tokencache"
@@ -90,13 +94,18 @@ func newHandler(t *testing.T, p *idp) (*handler, *store, *bytes.Buffer) {
 	}}
 	log := new(bytes.Buffer)
 	return &handler{
-		settings:     settings{secretID: "SOF-HL", introspectionAuth: introspect.MethodAuto},
-		documents:    document,
-		introspector: introspect.New(introspect.NewTransport(nil)),
-		cache:        tokencache.New(0, time.Now),
-		now:          func() time.Time { return now },
-		log:          slog.New(slog.NewJSONHandler(log, nil)),
+		settings:  settings{secretID: "SOF-HL"},
+		documents: document,
+		source:    introspectionWith(nil, tokencache.New(0, time.Now)),
+		now:       func() time.Time { return now },
+		log:       slog.New(slog.NewJSONHandler(log, nil)),
 	}, document, log
+}
+
+func introspectionWith(roots *x509.CertPool, cache *tokencache.Cache) *introspection {
+	return &introspection{
+		client: introspect.New(introspect.NewTransport(roots)), method: introspect.MethodAuto, cache: cache,
+	}
 }
 
 func invoke(t *testing.T, h *handler, payload string) (string, error) {
@@ -318,25 +327,38 @@ func TestReadSettings(t *testing.T) {
 	read := func() (settings, error) { return readSettings(func(key string) string { return env[key] }) }
 
 	got, err := read()
-	if err != nil || got.secretID != "SOF-HL" || got.cacheTime != 0 || got.introspectionAuth != introspect.MethodAuto ||
-		got.rules.RequiredAudience != "" || len(got.rules.TrustedIssuers) != 0 {
-		t.Errorf("from an empty environment: %+v, %v", got, err)
+	want := settings{secretID: "SOF-HL", validation: "introspection", introspectionAuth: introspect.MethodAuto,
+		rules: authorize.Rules{TrustedIssuers: []string{}, RequiredScopes: []string{}}}
+	if err != nil || !reflect.DeepEqual(got, want) {
+		t.Errorf("from an empty environment: %+v, %v, want %+v", got, err, want)
 	}
-	env = map[string]string{
+	all := map[string]string{
 		"SECRET_ID": "other", "INTROSPECTION_AUTH": "post", "REQUIRED_AUDIENCE": "datastore",
 		"TRUSTED_ISSUERS": "https://a.example/ https://b.example/", "INTROSPECTION_CACHE_SECONDS": "300",
+		"TOKEN_VALIDATION": "jwt", "AUTH_ISSUER": "https://idp.example/", "AUTH_ENDPOINT_JWKS": "https://idp.example/jwks",
+		"REQUIRED_SCOPE": "fhir launch", "CLAIM_NAMES": `{"fhirUser": "https://clinic.example/fhirUser"}`,
 	}
+	env = all
 	got, err = read()
-	want := "{secretID:other introspectionAuth:post cacheTime:300000000000 roots:<nil> rules:{RequiredAudience:datastore TrustedIssuers:[https://a.example/ https://b.example/]}}"
-	if err != nil || fmt.Sprintf("%+v", got) != want {
-		t.Errorf("got %v, %v, want %s", got, err, want)
+	want = settings{secretID: "other", validation: "jwt", introspectionAuth: introspect.MethodPost, cacheTime: 5 * time.Minute,
+		issuer: "https://idp.example/", keysURL: "https://idp.example/jwks",
+		rules: authorize.Rules{
+			RequiredAudience: "datastore", TrustedIssuers: []string{"https://a.example/", "https://b.example/"},
+			RequiredScopes: []string{"fhir", "launch"},
+			ClaimNames:     map[string]string{"fhirUser": "https://clinic.example/fhirUser"},
+		}}
+	if err != nil || !reflect.DeepEqual(got, want) {
+		t.Errorf("got %+v, %v, want %+v", got, err, want)
 	}
 	for _, fault := range [][2]string{
 		{"INTROSPECTION_AUTH", "digest"}, {"INTROSPECTION_CACHE_SECONDS", "301"}, {"INTROSPECTION_CACHE_SECONDS", "-1"},
 		{"INTROSPECTION_CACHE_SECONDS", "1m"}, {"INTROSPECTION_CACHE_SECONDS", "99999999999999999999"},
 		{"AUTH_CA_BUNDLE", "no-such-file.pem"}, {"AUTH_CA_BUNDLE", "handler_test.go"},
+		{"TOKEN_VALIDATION", "both"}, {"AUTH_ISSUER", ""}, {"AUTH_ENDPOINT_JWKS", ""}, {"REQUIRED_AUDIENCE", ""},
+		{"CLAIM_NAMES", "fhirUser"},
 	} {
-		env = map[string]string{fault[0]: fault[1]}
+		env = maps.Clone(all)
+		env[fault[0]] = fault[1]
 		if _, err = read(); err == nil || !strings.Contains(err.Error(), fault[0]) {
 			t.Errorf("%s=%s: got %v, want an error that names it", fault[0], fault[1], err)
 		}
@@ -348,7 +370,7 @@ func TestCachedClaimsAreJudgedAnew(t *testing.T) {
 	h, document, log := newHandler(t, p)
 	clock := now
 	h.now = func() time.Time { return clock }
-	h.cache = tokencache.New(time.Minute, h.now)
+	h.source = introspectionWith(nil, tokencache.New(time.Minute, h.now))
 	ask := func(wantAuthorized, wantHit bool, wantAsked int) {
 		t.Helper()
 		log.Reset()
@@ -436,7 +458,7 @@ func TestPrivateAuthority(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		h.introspector = introspect.New(introspect.NewTransport(roots))
+		h.source = introspectionWith(roots, tokencache.New(0, time.Now))
 		_, _ = invoke(t, h, eventWith(theToken))
 		if got := logLine(t, log)["outcome"]; got != want {
 			t.Errorf("with bundle %q: %v, want %s", bundle, got, want)

@@ -13,15 +13,13 @@ import (
 	"github.com/aws/aws-lambda-go/lambda"
 
 	"healthlake-smart-on-fhir/internal/introspect"
+	"healthlake-smart-on-fhir/internal/jwt"
 	"healthlake-smart-on-fhir/internal/secret"
 	"healthlake-smart-on-fhir/internal/tokencache"
 )
 
 // startWait bounds what a start waits for before it takes the first event.
 const startWait = 600 * time.Millisecond
-
-// warmUpToken is no token of anybody's. Asking about it opens the connection that the first call will use.
-const warmUpToken = "warm-up"
 
 // version and revision are set by the linker: the project's version, and the last commit that changed the function.
 var version, revision = "unknown", "unknown"
@@ -36,12 +34,11 @@ func main() {
 		os.Exit(1)
 	}
 	h := &handler{
-		settings:     settings,
-		documents:    secret.NewReader(fetchSecret(settings.secretID, os.Getenv), time.Now),
-		introspector: introspect.New(introspect.NewTransport(settings.roots)),
-		cache:        tokencache.New(settings.cacheTime, time.Now),
-		now:          time.Now,
-		log:          log,
+		settings:  settings,
+		documents: secret.NewReader(fetchSecret(settings.secretID, os.Getenv), settings.validation == validationIntrospection, time.Now),
+		source:    newSource(settings),
+		now:       time.Now,
+		log:       log,
 	}
 	// A start without the secret or the provider succeeds too: each call tries again.
 	if err := h.warmUp(); err != nil {
@@ -52,8 +49,21 @@ func main() {
 	lambda.Start(h)
 }
 
-// warmUp reads the secret and asks the provider once, so that the first call finds both ready, and so that an endpoint or
-// a credential that cannot work shows in the log before anybody waits for it.
+// newSource returns where the deployment wants its claims from.
+func newSource(s settings) source {
+	transport := introspect.NewTransport(s.roots)
+	if s.validation == validationJWT {
+		return &verification{jwt.New(s.issuer, s.keysURL, transport, time.Now)}
+	}
+	return &introspection{
+		client: introspect.New(transport),
+		method: s.introspectionAuth,
+		cache:  tokencache.New(s.cacheTime, time.Now),
+	}
+}
+
+// warmUp reads the secret and opens the way to the provider, so that the first call finds both ready, and so that an
+// endpoint or a credential that cannot work shows in the log before anybody waits for it.
 func (h *handler) warmUp() error {
 	ctx, cancel := context.WithTimeout(context.Background(), startWait)
 	defer cancel()
@@ -61,6 +71,5 @@ func (h *handler) warmUp() error {
 	if err != nil {
 		return err
 	}
-	_, err = h.introspect(ctx, warmUpToken, document)
-	return err
+	return h.source.warmUp(ctx, document)
 }

@@ -1,0 +1,209 @@
+// Package jwt verifies OAuth 2.0 access tokens that are JSON Web Tokens (RFC 7519, RFC 9068) against the keys that their
+// issuer publishes (RFC 7517), and hands out their claims. It does not judge the claims beyond what makes the token this
+// issuer's access token; times, audience and scope are for the caller.
+package jwt
+
+import (
+	"context"
+	"encoding/base64"
+	"errors"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/go-jose/go-jose/v4"
+
+	"healthlake-smart-on-fhir/internal/claims"
+	"healthlake-smart-on-fhir/internal/lastgood"
+)
+
+// Refusal is the error for a token that is not good, whatever the provider may still say: it is to be denied. Its text
+// holds nothing of the token.
+type Refusal struct {
+	Reason string // one of the Reason constants
+}
+
+func (r *Refusal) Error() string { return "token refused: " + r.Reason }
+
+// Reasons of a Refusal.
+const (
+	ReasonNotJWT         = "not_a_jwt"
+	ReasonAlgorithm      = "algorithm_not_allowed"
+	ReasonUnknownKey     = "unknown_key"
+	ReasonSignature      = "bad_signature"
+	ReasonNotAccessToken = "not_an_access_token"
+	ReasonIssuer         = "issuer_not_trusted"
+	ReasonMalformedClaim = "malformed_claim"
+)
+
+// algorithms are the signatures accepted: asymmetric ones of RFC 7518 and RFC 8037. HMAC is not among them, since its key
+// would be one that the issuer publishes.
+var algorithms = []jose.SignatureAlgorithm{
+	jose.RS256, jose.RS384, jose.RS512, jose.PS256, jose.PS384, jose.PS512, jose.ES256, jose.ES384, jose.ES512, jose.EdDSA,
+}
+
+// maxToken bounds a token before anything of it is decoded.
+const maxToken = 16 << 10
+
+// limits make a key that the issuer has withdrawn stop working within ten minutes, where its keys can be fetched; while
+// they cannot, those that are known serve on. An unknown key is looked for at most once in ten seconds.
+var limits = lastgood.Limits{
+	RefreshAfter: 5 * time.Minute,
+	MaxAge:       10 * time.Minute,
+	MaxWait:      600 * time.Millisecond,
+	RetryAfter:   10 * time.Second,
+	FetchTimeout: 3 * time.Second,
+}
+
+// Verifier verifies the access tokens of one issuer. It is safe for concurrent use.
+type Verifier struct {
+	issuer string
+	keys   *lastgood.Value[keySet]
+}
+
+// New returns a verifier of the tokens that name issuer, byte for byte, as theirs, by the keys at keysURL. It fetches them
+// through transport, which must not follow redirects, and keeps them; its clock is now.
+func New(issuer, keysURL string, transport http.RoundTripper, now func() time.Time) *Verifier {
+	return &Verifier{issuer: issuer, keys: lastgood.New(func(ctx context.Context) (keySet, error) {
+		return fetchKeys(ctx, transport, keysURL)
+	}, limits, now)}
+}
+
+// Load fetches the keys if none are known, so that the first token need not wait for them.
+func (v *Verifier) Load(ctx context.Context) error {
+	_, err := v.keys.Get(ctx)
+	return err
+}
+
+// Claims returns the claims of a token whose signature was verified by one of the issuer's keys and that is this issuer's
+// access token, with exp among them. The claim active is added as true where the token has none, as an introspection answer
+// would have it. The error is a *Refusal where the token is to be denied, and another one where that cannot be decided
+// because no keys are known. Headers that name or carry a key (jku, x5u, jwk, x5c) are ignored.
+func (v *Verifier) Claims(ctx context.Context, token string) (claims.Set, error) {
+	header, err := parseHeader(token)
+	if err != nil {
+		return nil, err
+	}
+	keys, err := v.keys.Get(ctx)
+	if err != nil {
+		return nil, err
+	}
+	candidates := keys.candidates(header)
+	if len(candidates) == 0 {
+		renewed, ok := v.keys.Renew(ctx, func(s keySet) bool { return len(s.candidates(header)) > 0 })
+		if !ok {
+			return nil, &Refusal{ReasonUnknownKey}
+		}
+		candidates = renewed.candidates(header)
+	}
+	payload, err := verify(token, header, candidates)
+	if err != nil {
+		return nil, err
+	}
+	return v.judge(payload, header)
+}
+
+// header is what of a token's header decides how it is verified.
+type header struct {
+	algorithm jose.SignatureAlgorithm
+	keyID     string
+	// explicit is true where typ says that this is an access token (RFC 9068 section 2.1).
+	explicit bool
+}
+
+// parseHeader reads the header of a compact JWS (RFC 7515 section 7.1) and refuses what is none, or none of ours.
+func parseHeader(token string) (header, error) {
+	if len(token) > maxToken {
+		return header{}, &Refusal{ReasonNotJWT}
+	}
+	parts := strings.Split(token, ".")
+	// Three parts; an encrypted token has five, and an unsigned one an empty third.
+	if len(parts) != 3 || parts[2] == "" {
+		return header{}, &Refusal{ReasonNotJWT}
+	}
+	text, err := base64.RawURLEncoding.Strict().DecodeString(parts[0])
+	if err != nil {
+		return header{}, &Refusal{ReasonNotJWT}
+	}
+	set, err := claims.Parse(text)
+	if err != nil {
+		return header{}, &Refusal{ReasonNotJWT}
+	}
+	// crit asks for extensions that must be understood (RFC 7515 section 4.1.11), and none is. b64 and enc change what the
+	// parts mean.
+	for _, name := range []string{"crit", "b64", "enc"} {
+		if _, ok := set[name]; ok {
+			return header{}, &Refusal{ReasonNotJWT}
+		}
+	}
+	algorithm, errAlgorithm := set.Text("alg")
+	keyID, errKeyID := set.Text("kid")
+	kind, errKind := set.Text("typ")
+	content, errContent := set.Text("cty")
+	if errAlgorithm != nil || errKeyID != nil || errKind != nil || errContent != nil {
+		return header{}, &Refusal{ReasonNotJWT}
+	}
+	if content != "" { // a nested token (RFC 7519 section 5.2)
+		return header{}, &Refusal{ReasonNotJWT}
+	}
+	h := header{algorithm: jose.SignatureAlgorithm(algorithm), keyID: keyID}
+	if !slices.Contains(algorithms, h.algorithm) {
+		return header{}, &Refusal{ReasonAlgorithm}
+	}
+	switch strings.TrimPrefix(strings.ToLower(kind), "application/") {
+	case "at+jwt":
+		h.explicit = true
+	case "", "jwt":
+	default:
+		return header{}, &Refusal{ReasonNotAccessToken}
+	}
+	return h, nil
+}
+
+// verify returns the payload if one of the keys verifies the signature.
+func verify(token string, h header, candidates []key) ([]byte, error) {
+	signed, err := jose.ParseSignedCompact(token, []jose.SignatureAlgorithm{h.algorithm})
+	if err != nil {
+		return nil, &Refusal{ReasonNotJWT}
+	}
+	for _, candidate := range candidates {
+		if payload, err := signed.Verify(candidate.public); err == nil {
+			return payload, nil
+		}
+	}
+	return nil, &Refusal{ReasonSignature}
+}
+
+// judge reads the claims of a verified token and refuses what is not this issuer's access token.
+func (v *Verifier) judge(payload []byte, h header) (claims.Set, error) {
+	set, err := claims.Parse(payload)
+	if err != nil {
+		return nil, &Refusal{ReasonMalformedClaim}
+	}
+	if issuer, err := set.Text("iss"); err != nil || issuer != v.issuer {
+		return nil, &Refusal{ReasonIssuer}
+	}
+	if !set.Has("exp") { // RFC 9068 section 2.2
+		return nil, &Refusal{ReasonMalformedClaim}
+	}
+	if !h.explicit && isIDToken(set) {
+		return nil, &Refusal{ReasonNotAccessToken}
+	}
+	if _, ok := set["active"]; !ok {
+		set["active"] = []byte("true")
+	}
+	return set, nil
+}
+
+// isIDToken tells an ID token by the claims that only those have (OpenID Connect Core sections 2 and 3.3.2.11). Keycloak
+// has put nonce into access tokens too, but says Bearer in typ.
+func isIDToken(set claims.Set) bool {
+	if set.Has("at_hash") || set.Has("c_hash") {
+		return true
+	}
+	kind, err := set.Text("typ")
+	return set.Has("nonce") && (err != nil || kind != "Bearer")
+}
+
+var errNoKeys = errors.New("no key that could verify a signature")

@@ -1,0 +1,379 @@
+//go:debug rsa1024min=0
+
+package jwt_test
+
+import (
+	"context"
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/elliptic"
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/sha256"
+	"crypto/x509"
+	"encoding/base64"
+	"encoding/json"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"maps"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/go-jose/go-jose/v4"
+
+	"healthlake-smart-on-fhir/internal/jwt"
+)
+
+const issuer = "https://idp.example/"
+
+// must is for what only a broken test can make fail.
+func must[T any](value T, err error) T {
+	if err != nil {
+		panic(err)
+	}
+	return value
+}
+
+// Keys are made once: RSA takes its time.
+var (
+	rsaKey   = must(rsa.GenerateKey(rand.Reader, 2048))
+	otherRSA = must(rsa.GenerateKey(rand.Reader, 2048))
+	p256     = must(ecdsa.GenerateKey(elliptic.P256(), rand.Reader))
+	p384     = must(ecdsa.GenerateKey(elliptic.P384(), rand.Reader))
+	p521     = must(ecdsa.GenerateKey(elliptic.P521(), rand.Reader))
+	edKey    = func() ed25519.PrivateKey { _, k, _ := ed25519.GenerateKey(rand.Reader); return k }()
+)
+
+func published() []jose.JSONWebKey {
+	return []jose.JSONWebKey{
+		{KeyID: "rsa", Key: rsaKey.Public(), Use: "sig"},
+		{KeyID: "rsa-256-only", Key: rsaKey.Public(), Algorithm: "RS256"},
+		{KeyID: "rsa-enc", Key: rsaKey.Public(), Use: "enc"},
+		{KeyID: "p256", Key: p256.Public()},
+		{KeyID: "p384", Key: p384.Public()},
+		{KeyID: "p521", Key: p521.Public()},
+		{KeyID: "ed", Key: edKey.Public()},
+	}
+}
+
+// provider publishes a key set that a test changes.
+type provider struct {
+	*httptest.Server
+	mu      sync.Mutex
+	keys    []jose.JSONWebKey
+	status  int
+	fetches atomic.Int32
+}
+
+func newProvider(t testing.TB) *provider {
+	p := &provider{keys: published(), status: http.StatusOK}
+	p.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		p.fetches.Add(1)
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		w.WriteHeader(p.status)
+		_ = json.NewEncoder(w).Encode(jose.JSONWebKeySet{Keys: p.keys})
+	}))
+	t.Cleanup(p.Close)
+	return p
+}
+
+func (p *provider) publish(status int, keys ...jose.JSONWebKey) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.status, p.keys = status, keys
+}
+
+// clock is set by hand.
+type clock struct{ seconds atomic.Int64 }
+
+func (c *clock) Now() time.Time          { return time.Unix(c.seconds.Load(), 0) }
+func (c *clock) advance(d time.Duration) { c.seconds.Add(int64(d / time.Second)) }
+
+func newVerifier(t testing.TB) (*jwt.Verifier, *provider, *clock) {
+	p, c := newProvider(t), new(clock)
+	c.seconds.Store(1700000000)
+	return jwt.New(issuer, p.URL, http.DefaultTransport, c.Now), p, c
+}
+
+func defaults() map[string]any {
+	return map[string]any{"iss": issuer, "exp": 1700003600, "sub": "user-1", "scope": "system/*.*", "aud": "x"}
+}
+
+func with(changes map[string]any) map[string]any {
+	all := defaults()
+	maps.Copy(all, changes)
+	maps.DeleteFunc(all, func(_ string, value any) bool { return value == nil })
+	return all
+}
+
+func sign(algorithm jose.SignatureAlgorithm, key any, headers map[string]any, payload any) string {
+	options := new(jose.SignerOptions)
+	for name, value := range headers {
+		options.WithHeader(jose.HeaderKey(name), value)
+	}
+	text, ok := payload.(string)
+	if !ok {
+		text = string(must(json.Marshal(payload)))
+	}
+	signer := must(jose.NewSigner(jose.SigningKey{Algorithm: algorithm, Key: key}, options))
+	return must(must(signer.Sign([]byte(text))).CompactSerialize())
+}
+
+func segment(text string) string { return base64.RawURLEncoding.EncodeToString([]byte(text)) }
+
+func h(pairs ...any) map[string]any {
+	m := map[string]any{}
+	for i := 0; i < len(pairs); i += 2 {
+		m[pairs[i].(string)] = pairs[i+1]
+	}
+	return m
+}
+
+func TestAccepts(t *testing.T) {
+	v, p, _ := newVerifier(t)
+	for name, token := range map[string]string{
+		"RS256":                 sign(jose.RS256, rsaKey, h("kid", "rsa"), defaults()),
+		"RS384":                 sign(jose.RS384, rsaKey, h("kid", "rsa"), defaults()),
+		"RS512":                 sign(jose.RS512, rsaKey, h("kid", "rsa"), defaults()),
+		"PS256":                 sign(jose.PS256, rsaKey, h("kid", "rsa"), defaults()),
+		"PS384":                 sign(jose.PS384, rsaKey, h("kid", "rsa"), defaults()),
+		"PS512":                 sign(jose.PS512, rsaKey, h("kid", "rsa"), defaults()),
+		"ES256":                 sign(jose.ES256, p256, h("kid", "p256"), defaults()),
+		"ES384":                 sign(jose.ES384, p384, h("kid", "p384"), defaults()),
+		"ES512":                 sign(jose.ES512, p521, h("kid", "p521"), defaults()),
+		"EdDSA":                 sign(jose.EdDSA, edKey, h("kid", "ed"), defaults()),
+		"no kid":                sign(jose.ES256, p256, nil, defaults()),
+		"typ JWT":               sign(jose.ES256, p256, h("kid", "p256", "typ", "JWT"), defaults()),
+		"typ at+jwt":            sign(jose.ES256, p256, h("kid", "p256", "typ", "at+jwt"), defaults()),
+		"typ in full":           sign(jose.ES256, p256, h("kid", "p256", "typ", "application/at+JWT"), defaults()),
+		"a nonce in at+jwt":     sign(jose.ES256, p256, h("kid", "p256", "typ", "at+jwt"), with(h("nonce", "n"))),
+		"Keycloak's nonce":      sign(jose.ES256, p256, h("kid", "p256", "typ", "JWT"), with(h("nonce", "n", "typ", "Bearer"))),
+		"a key for one alg":     sign(jose.RS256, rsaKey, h("kid", "rsa-256-only"), defaults()),
+		"jku and x5u, ignored":  sign(jose.ES256, p256, h("kid", "p256", "jku", p.URL+"/evil", "x5u", p.URL+"/evil"), defaults()),
+		"another's jwk ignored": sign(jose.ES256, p256, h("kid", "p256", "jwk", jose.JSONWebKey{Key: otherRSA.Public()}), defaults()),
+	} {
+		set, err := v.Claims(t.Context(), token)
+		if err != nil || !set.True("active") || string(set["scope"]) != `"system/*.*"` {
+			t.Errorf("%s: got %s, %v", name, set, err)
+		}
+	}
+	if got := p.fetches.Load(); got != 1 {
+		t.Errorf("%d fetches, want 1: no token makes this process fetch anything else", got)
+	}
+}
+
+// Attacks, and what is not this issuer's access token. None may pass.
+func TestRefuses(t *testing.T) {
+	v, p, _ := newVerifier(t)
+	good := sign(jose.RS256, rsaKey, h("kid", "rsa"), defaults())
+	parts := strings.Split(good, ".")
+	publicPEM := pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: must(x509.MarshalPKIXPublicKey(rsaKey.Public()))})
+	hmacWith := func(secret []byte, header string) string {
+		input := segment(header) + "." + parts[1]
+		mac := hmac.New(sha256.New, secret)
+		mac.Write([]byte(input))
+		return input + "." + base64.RawURLEncoding.EncodeToString(mac.Sum(nil))
+	}
+	rsaSigned := func(header, payload string) string {
+		input := segment(header) + "." + segment(payload)
+		sum := sha256.Sum256([]byte(input))
+		return input + "." + base64.RawURLEncoding.EncodeToString(must(rsa.SignPKCS1v15(rand.Reader, rsaKey, crypto.SHA256, sum[:])))
+	}
+	payload := string(must(json.Marshal(defaults())))
+	evil := jose.JSONWebKey{KeyID: "rsa", Key: otherRSA.Public()}
+
+	for _, test := range []struct{ name, token, want string }{
+		{"alg none", segment(`{"alg":"none"}`) + "." + parts[1] + ".", jwt.ReasonNotJWT},
+		{"alg none with a signature", segment(`{"alg":"none","kid":"rsa"}`) + "." + parts[1] + "." + parts[2], jwt.ReasonAlgorithm},
+		{"alg nOnE", segment(`{"alg":"nOnE","kid":"rsa"}`) + "." + parts[1] + "." + parts[2], jwt.ReasonAlgorithm},
+		{"alg missing", segment(`{"kid":"rsa"}`) + "." + parts[1] + "." + parts[2], jwt.ReasonAlgorithm},
+		{"alg not a string", segment(`{"alg":["RS256"],"kid":"rsa"}`) + "." + parts[1] + "." + parts[2], jwt.ReasonNotJWT},
+		{"HMAC with the public key as PEM", hmacWith(publicPEM, `{"alg":"HS256","kid":"rsa"}`), jwt.ReasonAlgorithm},
+		{"HMAC with the modulus", hmacWith(rsaKey.N.Bytes(), `{"alg":"HS256","kid":"rsa"}`), jwt.ReasonAlgorithm},
+		{"HMAC that says RS256", hmacWith(publicPEM, `{"alg":"RS256","kid":"rsa"}`), jwt.ReasonSignature},
+		{"another's key under our kid", sign(jose.RS256, otherRSA, h("kid", "rsa"), defaults()), jwt.ReasonSignature},
+		{"another's key in jwk", sign(jose.RS256, otherRSA, h("kid", "rsa", "jwk", evil), defaults()), jwt.ReasonSignature},
+		{"another's key at jku", sign(jose.RS256, otherRSA, h("kid", "rsa", "jku", p.URL+"/evil"), defaults()), jwt.ReasonSignature},
+		{"another's key and no kid", sign(jose.RS256, otherRSA, nil, defaults()), jwt.ReasonSignature},
+		{"kid of a key of another type", sign(jose.RS256, rsaKey, h("kid", "p256"), defaults()), jwt.ReasonUnknownKey},
+		{"kid of a key for another curve", sign(jose.ES256, p256, h("kid", "p384"), defaults()), jwt.ReasonUnknownKey},
+		{"kid of a key for another alg", sign(jose.PS256, rsaKey, h("kid", "rsa-256-only"), defaults()), jwt.ReasonUnknownKey},
+		{"kid of a key for encryption", sign(jose.RS256, rsaKey, h("kid", "rsa-enc"), defaults()), jwt.ReasonUnknownKey},
+		{"kid unknown", sign(jose.RS256, rsaKey, h("kid", "nobody"), defaults()), jwt.ReasonUnknownKey},
+		{"kid as a path", sign(jose.RS256, rsaKey, h("kid", "../../rsa"), defaults()), jwt.ReasonUnknownKey},
+		{"kid off by case", sign(jose.RS256, rsaKey, h("kid", "RSA"), defaults()), jwt.ReasonUnknownKey},
+		{"RS256 signed, PS256 said", segment(`{"alg":"PS256","kid":"rsa"}`) + "." + parts[1] + "." + parts[2], jwt.ReasonSignature},
+		{"signature stripped", parts[0] + "." + parts[1] + ".", jwt.ReasonNotJWT},
+		{"signature and dot stripped", parts[0] + "." + parts[1], jwt.ReasonNotJWT},
+		{"signature cut", good[:len(good)-4], jwt.ReasonSignature},
+		{"payload changed", parts[0] + "." + segment(strings.Replace(payload, "user-1", "user-2", 1)) + "." + parts[2], jwt.ReasonSignature},
+		{"header changed", segment(`{"alg":"RS256","kid":"rsa","x":1}`) + "." + parts[1] + "." + parts[2], jwt.ReasonSignature},
+		{"five parts", good + ".a.b", jwt.ReasonNotJWT},
+		{"JSON serialization", `{"payload":"` + parts[1] + `","protected":"` + parts[0] + `","signature":"` + parts[2] + `"}`, jwt.ReasonNotJWT},
+		{"crit", sign(jose.RS256, rsaKey, h("kid", "rsa", "crit", []string{"exp"}, "exp", 1), defaults()), jwt.ReasonNotJWT},
+		{"crit with b64", rsaSigned(`{"alg":"RS256","kid":"rsa","crit":["b64"],"b64":false}`, payload), jwt.ReasonNotJWT},
+		{"crit empty", rsaSigned(`{"alg":"RS256","kid":"rsa","crit":[]}`, payload), jwt.ReasonNotJWT},
+		{"nested", rsaSigned(`{"alg":"RS256","kid":"rsa","cty":"JWT"}`, good), jwt.ReasonNotJWT},
+		{"encrypted, in three parts", rsaSigned(`{"alg":"RS256","kid":"rsa","enc":"A128GCM"}`, payload), jwt.ReasonNotJWT},
+		{"alg twice", rsaSigned(`{"alg":"none","alg":"RS256","kid":"rsa"}`, payload), jwt.ReasonNotJWT},
+		{"a header that is an array", segment(`[]`) + "." + parts[1] + "." + parts[2], jwt.ReasonNotJWT},
+		{"a header that is no base64url", "e!" + good, jwt.ReasonNotJWT},
+		{"padding", parts[0] + "==." + parts[1] + "." + parts[2], jwt.ReasonNotJWT},
+		{"opaque", "ory_at_abc.def", jwt.ReasonNotJWT},
+		{"empty", "", jwt.ReasonNotJWT},
+		{"1 MB", parts[0] + "." + strings.Repeat("A", 1<<20) + "." + parts[2], jwt.ReasonNotJWT},
+		{"1 MB of dots", strings.Repeat(".", 1<<20), jwt.ReasonNotJWT},
+
+		{"issuer off by its slash", sign(jose.RS256, rsaKey, h("kid", "rsa"), with(h("iss", "https://idp.example"))), jwt.ReasonIssuer},
+		{"issuer off by one character", sign(jose.RS256, rsaKey, h("kid", "rsa"), with(h("iss", "https://idp.exampl3/"))), jwt.ReasonIssuer},
+		{"issuer with a look-alike", sign(jose.RS256, rsaKey, h("kid", "rsa"), with(h("iss", "https://idp.ex\u0430mple/"))), jwt.ReasonIssuer},
+		{"issuer missing", sign(jose.RS256, rsaKey, h("kid", "rsa"), with(h("iss", nil))), jwt.ReasonIssuer},
+		{"issuer an array", sign(jose.RS256, rsaKey, h("kid", "rsa"), with(h("iss", []string{issuer}))), jwt.ReasonIssuer},
+		{"exp missing", sign(jose.RS256, rsaKey, h("kid", "rsa"), with(h("exp", nil))), jwt.ReasonMalformedClaim},
+		{"a claim twice", rsaSigned(`{"alg":"RS256","kid":"rsa"}`, `{"iss":"https://idp.example/","exp":1700003600,"scope":"a","scope":"system/*.*"}`), jwt.ReasonMalformedClaim},
+		{"claims that are an array", rsaSigned(`{"alg":"RS256","kid":"rsa"}`, `[1]`), jwt.ReasonMalformedClaim},
+		{"claims that are not UTF-8", rsaSigned(`{"alg":"RS256","kid":"rsa"}`, "{\"iss\":\"\xff\"}"), jwt.ReasonMalformedClaim},
+		{"ID token by nonce", sign(jose.RS256, rsaKey, h("kid", "rsa"), with(h("nonce", "n"))), jwt.ReasonNotAccessToken},
+		{"ID token by at_hash", sign(jose.RS256, rsaKey, h("kid", "rsa", "typ", "JWT"), with(h("at_hash", "n"))), jwt.ReasonNotAccessToken},
+		{"logout token", sign(jose.RS256, rsaKey, h("kid", "rsa", "typ", "logout+jwt"), defaults()), jwt.ReasonNotAccessToken},
+		{"typ with a look-alike", sign(jose.RS256, rsaKey, h("kid", "rsa", "typ", "\u0430t+jwt"), defaults()), jwt.ReasonNotAccessToken},
+	} {
+		set, err := v.Claims(t.Context(), test.token)
+		var refusal *jwt.Refusal
+		if set != nil || !errors.As(err, &refusal) || refusal.Reason != test.want {
+			t.Errorf("%s: got %s, %v, want %s", test.name, set, err, test.want)
+		}
+	}
+	if got := p.fetches.Load(); got != 1 {
+		t.Errorf("%d fetches right after the first, want none more", got)
+	}
+}
+
+func TestActiveIsNotOverwritten(t *testing.T) {
+	v, _, _ := newVerifier(t)
+	set, err := v.Claims(t.Context(), sign(jose.RS256, rsaKey, h("kid", "rsa"), with(h("active", false))))
+	if err != nil || set.True("active") {
+		t.Errorf("got %s, %v, want the token's own word", set, err)
+	}
+}
+
+func TestRotation(t *testing.T) {
+	v, p, c := newVerifier(t)
+	next := jose.JSONWebKey{KeyID: "next", Key: otherRSA.Public()}
+	old := sign(jose.RS256, rsaKey, h("kid", "rsa"), defaults())
+	rotated := sign(jose.RS256, otherRSA, h("kid", "next"), defaults())
+	want := func(what, token string, accepted bool) {
+		t.Helper()
+		if _, err := v.Claims(t.Context(), token); (err == nil) != accepted {
+			t.Errorf("%s: got %v, want accepted %t", what, err, accepted)
+		}
+	}
+	want("the known key", old, true)
+	p.publish(200, append(published(), next)...)
+	want("an unknown key within ten seconds of the last fetch", rotated, false)
+	c.advance(10 * time.Second)
+	var wg sync.WaitGroup
+	for range 20 {
+		wg.Go(func() { want("a new key", rotated, true) })
+	}
+	wg.Wait()
+	if got := p.fetches.Load(); got != 2 {
+		t.Errorf("%d fetches, want one for all who wait", got)
+	}
+
+	// The provider is down: what is known serves on.
+	p.publish(503)
+	c.advance(24 * time.Hour)
+	want("the old key while the provider is down", old, true)
+	want("the new key while the provider is down", rotated, true)
+
+	// The old key is withdrawn.
+	p.publish(200, next)
+	c.advance(10 * time.Minute)
+	want("a withdrawn key", old, false)
+	want("the one that is left", rotated, true)
+}
+
+func TestNoKeysDecideNothing(t *testing.T) {
+	token := sign(jose.RS256, rsaKey, h("kid", "rsa"), defaults())
+	for name, serve := range map[string]http.HandlerFunc{
+		"503":        func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(503) },
+		"a redirect": func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/elsewhere", http.StatusFound) },
+		"HTML":       func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "<html>") },
+		"no keys":    func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, `{"keys":[]}`) },
+		"a symmetric key": func(w http.ResponseWriter, _ *http.Request) {
+			fmt.Fprint(w, `{"keys":[{"kty":"oct","kid":"rsa","k":"c2VjcmV0"}]}`)
+		},
+		"too much": func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, strings.Repeat(" ", 300<<10)) },
+	} {
+		server := httptest.NewServer(serve)
+		v := jwt.New(issuer, server.URL, http.DefaultTransport, time.Now)
+		set, err := v.Claims(t.Context(), token)
+		var refusal *jwt.Refusal
+		if set != nil || err == nil || errors.As(err, &refusal) {
+			t.Errorf("%s: got %s, %v, want an error that denies nothing", name, set, err)
+		}
+		server.Close()
+	}
+}
+
+func TestOtherKeysDoNotSpoilTheSet(t *testing.T) {
+	weak := must(rsa.GenerateKey(rand.Reader, 1024))
+	set := must(json.Marshal(jose.JSONWebKeySet{Keys: []jose.JSONWebKey{
+		{KeyID: "weak", Key: weak.Public()}, {KeyID: "p256", Key: p256.Public()},
+	}}))
+	text := strings.Replace(string(set), `"keys":[`, `"keys":[{"kty":"future","kid":"x"},{"kty":"oct","k":"AAAA"},`, 1)
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, text) }))
+	defer server.Close()
+	v := jwt.New(issuer, server.URL, http.DefaultTransport, time.Now)
+	if _, err := v.Claims(t.Context(), sign(jose.ES256, p256, h("kid", "p256"), defaults())); err != nil {
+		t.Error(err)
+	}
+	input := segment(`{"alg":"RS256","kid":"weak"}`) + "." + segment(`{}`)
+	sum := sha256.Sum256([]byte(input))
+	token := input + "." + base64.RawURLEncoding.EncodeToString(must(rsa.SignPKCS1v15(rand.Reader, weak, crypto.SHA256, sum[:])))
+	if _, err := v.Claims(t.Context(), token); err == nil {
+		t.Error("a key of 1024 bits verifies")
+	}
+}
+
+func TestLoadEndsWithTheContext(t *testing.T) {
+	v, _, _ := newVerifier(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := v.Load(ctx); err == nil {
+		t.Error("no error")
+	}
+}
+
+// FuzzClaims holds the invariant that no token passes but those that the issuer's key has signed.
+func FuzzClaims(f *testing.F) {
+	good := sign(jose.ES256, p256, h("kid", "p256"), defaults())
+	parts := strings.Split(good, ".")
+	for _, seed := range []string{
+		good, parts[0] + "." + parts[1] + ".", segment(`{"alg":"none"}`) + "." + parts[1] + ".", "a.b.c", "..",
+		segment(`{"alg":"HS256","kid":"p256"}`) + "." + parts[1] + "." + parts[2], good + "A", "{}",
+	} {
+		f.Add(seed)
+	}
+	v, _, _ := newVerifier(f)
+	f.Fuzz(func(t *testing.T, token string) {
+		set, err := v.Claims(context.Background(), token)
+		if (set == nil) == (err == nil) {
+			t.Fatalf("%s and %v", set, err)
+		}
+		// ECDSA signatures and base64url have more than one form; the signed parts do not.
+		if err == nil && !strings.HasPrefix(token, parts[0]+"."+parts[1]+".") {
+			t.Fatalf("%q passes", token)
+		}
+	})
+}
