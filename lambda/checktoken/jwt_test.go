@@ -1,0 +1,104 @@
+package main
+
+import (
+	"bytes"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/go-jose/go-jose/v4"
+
+	"healthlake-smart-on-fhir/internal/authorize"
+	"healthlake-smart-on-fhir/internal/introspect"
+	"healthlake-smart-on-fhir/internal/jwt"
+)
+
+// The decision about a token that was verified is the one about a token that was introspected.
+func TestInvokeWithVerification(t *testing.T) {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	up := true
+	provider := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !up {
+			w.WriteHeader(http.StatusServiceUnavailable)
+			return
+		}
+		_ = json.NewEncoder(w).Encode(jose.JSONWebKeySet{Keys: []jose.JSONWebKey{{KeyID: "k", Key: key.Public()}}})
+	}))
+	defer provider.Close()
+	const issuer = "https://idp.example/"
+	token := func(claims string) string {
+		signer, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.ES256, Key: jose.JSONWebKey{KeyID: "k", Key: key}}, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		signed, err := signer.Sign([]byte(claims))
+		if err != nil {
+			t.Fatal(err)
+		}
+		text, err := signed.CompactSerialize()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return text
+	}
+	newVerifying := func(t *testing.T) (*handler, *bytes.Buffer) {
+		h, _, log := newHandler(t, nil)
+		h.settings.rules = authorize.Rules{RequiredAudience: "datastore"}
+		h.source = &verification{jwt.New(issuer, provider.URL, introspect.NewTransport(nil), time.Now)}
+		return h, log
+	}
+
+	const good = `"iss":"https://idp.example/","aud":["` + endpoint + `"],"iat":1700584400,"exp":1700588100,` +
+		`"scope":"patient/Observation.rs?category=laboratory&status=final"`
+	for _, test := range []struct {
+		name, token, reason string
+	}{
+		{"a good token", token(`{` + good + `,"fhirUser":"Practitioner/42"}`), "active"},
+		{"an expired token", token(`{` + strings.Replace(good, "1700588100", "1700584500", 1) + `}`), "expired"},
+		{"a token of tomorrow", token(`{` + good + `,"nbf":1700670900}`), "not_yet_valid"},
+		{"another audience", token(`{` + strings.Replace(good, "/abc/", "/abcd/", 1) + `}`), "audience_not_accepted"},
+		{"another issuer", token(`{` + strings.Replace(good, "idp.", "idq.", 1) + `}`), "issuer_not_trusted"},
+		{"a refresh token", token(`{` + good + `,"token_use":"refresh"}`), "not_an_access_token"},
+		{"an opaque token", theToken, "not_a_jwt"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			h, log := newVerifying(t)
+			response, err := invoke(t, h, eventWith(test.token))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if authorized := strings.Contains(response, `"isAuthorized":true`); authorized != (test.reason == "active") {
+				t.Errorf("got %s", response)
+			}
+			if test.reason == "active" && !strings.Contains(response, `"scope":"patient/Observation.rs?category=laboratory&status=final"`) {
+				t.Errorf("got %s, want the scope byte for byte", response)
+			}
+			if got := logLine(t, log)["reason"]; got != test.reason {
+				t.Errorf("log: %v, want %s", got, test.reason)
+			}
+		})
+	}
+
+	t.Run("no keys", func(t *testing.T) {
+		up = false
+		h, log := newVerifying(t)
+		if response, err := invoke(t, h, eventWith(token(`{`+good+`}`))); err == nil {
+			t.Errorf("got %s, want an error", response)
+		}
+		if got := logLine(t, log)["reason"]; got != "keys_unavailable" {
+			t.Errorf("log: %v", got)
+		}
+		if err := h.warmUp(); err == nil {
+			t.Error("a start without keys goes unnoticed")
+		}
+	})
+}
