@@ -36,12 +36,12 @@ const (
 
 // Rules are what the deployment requires of a token beyond its being active.
 type Rules struct {
-	RequiredAudience string   // "" requires none; the word "datastore" stands for the datastore's endpoint
+	RequiredAudience []string // one of these must be in aud; empty requires none; "datastore" stands for the endpoint
 	TrustedIssuers   []string // empty trusts any
 	RequiredScopes   []string // each must be among the token's scopes
 
-	// ClaimNames says where claims live at this provider, by the name that HealthLake knows them under: fhirUser, patient.
-	// The mapped claim counts in place of one of that name.
+	// ClaimNames says where claims live at this provider, by the name that HealthLake knows them under: fhirUser, patient,
+	// scope. The mapped claim counts in place of one of that name. No other claim that this package sets can be mapped.
 	ClaimNames map[string]string
 }
 
@@ -81,7 +81,7 @@ func Decide(set claims.Set, endpoint string, now time.Time, r Rules) Decision {
 	if !accepts(r.RequiredAudience, audience, endpoint) {
 		return Deny(ReasonAudience, now)
 	}
-	if d.scope, err = scopeOf(set); err != nil {
+	if d.scope, err = scopeOf(set, r.ClaimNames["scope"]); err != nil {
 		return Deny(ReasonMalformedClaim, now)
 	}
 	if !grants(d.scope, r.RequiredScopes) {
@@ -117,9 +117,18 @@ func kindOf(set claims.Set) string {
 			return ReasonNotAccessToken
 		}
 	}
-	// Keycloak's long-lived refresh tokens and its ID tokens.
-	if kind, _ := set.Text("typ"); strings.EqualFold(kind, "offline") || strings.EqualFold(kind, "id") {
+	// Keycloak's long-lived refresh tokens, its ID tokens and its logout tokens.
+	kind, _ := set.Text("typ")
+	switch strings.ToLower(kind) {
+	case "offline", "id", "serialized-id", "logout":
 		return ReasonNotAccessToken
+	}
+	// Hashes of what was issued beside an ID token (OpenID Connect Core section 3.3.2.11), and the events of a logout or
+	// another security event token (RFC 8417 section 2.2).
+	for _, name := range []string{"at_hash", "c_hash", "events"} {
+		if set.Has(name) {
+			return ReasonNotAccessToken
+		}
 	}
 	return ""
 }
@@ -177,22 +186,21 @@ func grants(scope json.RawMessage, required []string) bool {
 	return !slices.ContainsFunc(required, func(s string) bool { return !slices.Contains(granted, s) })
 }
 
-// accepts tells whether the required audience is among a token's own.
-func accepts(required string, audience []string, endpoint string) bool {
-	switch required {
-	case "":
-		return true
-	case "datastore":
-		bare := strings.TrimSuffix(endpoint, "/")
-		return slices.Contains(audience, bare) || slices.Contains(audience, bare+"/")
-	}
-	return slices.Contains(audience, required)
+// accepts tells whether one of the required audiences is among a token's own.
+func accepts(required, audience []string, endpoint string) bool {
+	return len(required) == 0 || slices.ContainsFunc(required, func(r string) bool {
+		if r == "datastore" {
+			bare := strings.TrimSuffix(endpoint, "/")
+			return slices.Contains(audience, bare) || slices.Contains(audience, bare+"/")
+		}
+		return slices.Contains(audience, r)
+	})
 }
 
 // scopeOf returns the scope claim as JSON text, byte for byte where it is a string (RFC 7662 section 2.2). An array, and
-// Okta's scp in place of scope, are joined with spaces.
-func scopeOf(set claims.Set) (json.RawMessage, error) {
-	for _, name := range []string{"scope", "scp"} {
+// Okta's scp in place of scope, are joined with spaces. The claim named mapped goes before both.
+func scopeOf(set claims.Set, mapped string) (json.RawMessage, error) {
+	for _, name := range []string{mapped, "scope", "scp"} {
 		if !set.Has(name) {
 			continue
 		}

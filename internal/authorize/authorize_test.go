@@ -85,6 +85,12 @@ func TestDecide(t *testing.T) {
 		{name: "Keycloak offline token", claims: `{"typ": "Offline"}`, want: ReasonNotAccessToken},
 		{name: "Keycloak ID token", claims: `{"typ": "ID"}`, want: ReasonNotAccessToken},
 
+		{name: "Keycloak logout token", claims: `{"typ": "Logout"}`, want: ReasonNotAccessToken},
+		{name: "ID token by at_hash", claims: `{"at_hash": "x"}`, want: ReasonNotAccessToken},
+		{name: "ID token by c_hash", claims: `{"c_hash": "x"}`, want: ReasonNotAccessToken},
+		{name: "logout token by events", claims: `{"events": {}}`, want: ReasonNotAccessToken},
+		{name: "at_hash in ext does not count", claims: `{"ext": {"at_hash": "x"}}`, want: ReasonActive},
+
 		{name: "scope as an array", claims: `{"scope": ["a", "b"]}`, want: ReasonActive},
 		{name: "scope a number", claims: `{"scope": 1}`, want: ReasonMalformedClaim},
 		{name: "scope with null inside", claims: `{"scope": ["a", null]}`, want: ReasonMalformedClaim},
@@ -92,30 +98,34 @@ func TestDecide(t *testing.T) {
 		{name: "aud a number, not required", claims: `{"aud": 1}`, want: ReasonMalformedClaim},
 		{name: "iss a number, not required", claims: `{"iss": 1}`, want: ReasonMalformedClaim},
 		{name: "required audience", claims: `{"aud": "https://fhir.example"}`,
-			rules: Rules{RequiredAudience: "https://fhir.example"}, want: ReasonActive},
+			rules: Rules{RequiredAudience: []string{"https://fhir.example"}}, want: ReasonActive},
 		{name: "required audience among others", claims: `{"aud": ["a", "https://fhir.example"]}`,
-			rules: Rules{RequiredAudience: "https://fhir.example"}, want: ReasonActive},
+			rules: Rules{RequiredAudience: []string{"https://fhir.example"}}, want: ReasonActive},
 		{name: "required audience as a prefix", claims: `{"aud": "https://fhir.example.evil"}`,
-			rules: Rules{RequiredAudience: "https://fhir.example"}, want: ReasonAudience},
+			rules: Rules{RequiredAudience: []string{"https://fhir.example"}}, want: ReasonAudience},
+		{name: "one of two audiences", claims: `{"aud": "b"}`,
+			rules: Rules{RequiredAudience: []string{"a", "b"}}, want: ReasonActive},
+		{name: "none of two audiences", claims: `{"aud": "c"}`,
+			rules: Rules{RequiredAudience: []string{"a", "b"}}, want: ReasonAudience},
 		{name: "required audience missing", claims: `{}`,
-			rules: Rules{RequiredAudience: "https://fhir.example"}, want: ReasonAudience},
+			rules: Rules{RequiredAudience: []string{"https://fhir.example"}}, want: ReasonAudience},
 		{name: "required audience in ext only", claims: `{"ext": {"aud": "https://fhir.example"}}`,
-			rules: Rules{RequiredAudience: "https://fhir.example"}, want: ReasonAudience},
+			rules: Rules{RequiredAudience: []string{"https://fhir.example"}}, want: ReasonAudience},
 		{name: "datastore as audience", claims: `{"aud": ["` + endpoint + `"]}`,
-			rules: Rules{RequiredAudience: "datastore"}, want: ReasonActive},
+			rules: Rules{RequiredAudience: []string{"datastore"}}, want: ReasonActive},
 		{name: "datastore without its slash", claims: `{"aud": "` + strings.TrimSuffix(endpoint, "/") + `"}`,
-			rules: Rules{RequiredAudience: "datastore"}, want: ReasonActive},
+			rules: Rules{RequiredAudience: []string{"datastore"}}, want: ReasonActive},
 		{name: "another datastore", claims: `{"aud": "https://healthlake.us-east-1.amazonaws.com/datastore/abd/r4/"}`,
-			rules: Rules{RequiredAudience: "datastore"}, want: ReasonAudience},
+			rules: Rules{RequiredAudience: []string{"datastore"}}, want: ReasonAudience},
 		{name: "the word itself", claims: `{"aud": "datastore"}`,
-			rules: Rules{RequiredAudience: "datastore"}, want: ReasonAudience},
+			rules: Rules{RequiredAudience: []string{"datastore"}}, want: ReasonAudience},
 
 		{name: "Cognito's client as audience", claims: `{"token_use": "access", "client_id": "app"}`,
-			rules: Rules{RequiredAudience: "app"}, want: ReasonActive},
+			rules: Rules{RequiredAudience: []string{"app"}}, want: ReasonActive},
 		{name: "a client id is no audience otherwise", claims: `{"client_id": "app"}`,
-			rules: Rules{RequiredAudience: "app"}, want: ReasonAudience},
+			rules: Rules{RequiredAudience: []string{"app"}}, want: ReasonAudience},
 		{name: "nor where there is an audience", claims: `{"token_use": "access", "client_id": "app", "aud": "x"}`,
-			rules: Rules{RequiredAudience: "app"}, want: ReasonAudience},
+			rules: Rules{RequiredAudience: []string{"app"}}, want: ReasonAudience},
 
 		{name: "required scope", claims: `{"scope": "openid fhir"}`,
 			rules: Rules{RequiredScopes: []string{"fhir"}}, want: ReasonActive},
@@ -236,7 +246,9 @@ func TestAnswer(t *testing.T) {
 }
 
 func TestClaimNames(t *testing.T) {
-	names := map[string]string{"fhirUser": "https://clinic.example/fhirUser", "patient": "custom:patient", "scope": "x", "isAuthorized": "x"}
+	names := map[string]string{
+		"fhirUser": "https://clinic.example/fhirUser", "patient": "custom:patient", "isAuthorized": "x", "exp": "x", "iamRoleARN": "x",
+	}
 	for text, want := range map[string]string{
 		`"https://clinic.example/fhirUser":"Practitioner/1","custom:patient":"7","x":false`: `"fhirUser":"Practitioner/1","patient":"7"`,
 		`"custom:patient":"7","patient":"other"`:                                            `"patient":"7"`,
@@ -255,6 +267,23 @@ func TestClaimNames(t *testing.T) {
 		if got != want || string(a.AuthPayload["isAuthorized"]) != "true" || string(a.AuthPayload["scope"]) != `"s"` {
 			t.Errorf("%s: got %s in %s, want %s", text, got, a.AuthPayload, want)
 		}
+	}
+}
+
+func TestMappedScope(t *testing.T) {
+	r := Rules{ClaimNames: map[string]string{"scope": "roles"}, RequiredScopes: []string{"system/*.rs"}}
+	for text, want := range map[string]string{
+		`"roles":["system/*.rs","b"]`:             `"system/*.rs b"`,
+		`"roles":["system/*.rs"],"scope":"other"`: `"system/*.rs"`,
+		`"scope":"system/*.rs"`:                   `"system/*.rs"`,
+	} {
+		d := Decide(parse(t, `{"active":true,`+text+`}`), endpoint, now, r)
+		if !d.Authorized || string(d.scope) != want {
+			t.Errorf("%s: got %t because %s with %s, want %s", text, d.Authorized, d.Reason, d.scope, want)
+		}
+	}
+	if d := Decide(parse(t, `{"active":true,"roles":["b"],"scope":"system/*.rs"}`), endpoint, now, r); d.Authorized {
+		t.Error("scope counts beside the claim that it is mapped to")
 	}
 }
 

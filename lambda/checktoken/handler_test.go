@@ -328,7 +328,7 @@ func TestReadSettings(t *testing.T) {
 
 	got, err := read()
 	want := settings{secretID: "SOF-HL", validation: "introspection", introspectionAuth: introspect.MethodAuto,
-		rules: authorize.Rules{TrustedIssuers: []string{}, RequiredScopes: []string{}}}
+		rules: authorize.Rules{RequiredAudience: []string{}, TrustedIssuers: []string{}, RequiredScopes: []string{}}}
 	if err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("from an empty environment: %+v, %v, want %+v", got, err, want)
 	}
@@ -343,7 +343,7 @@ func TestReadSettings(t *testing.T) {
 	want = settings{secretID: "other", validation: "jwt", introspectionAuth: introspect.MethodPost, cacheTime: 5 * time.Minute,
 		issuer: "https://idp.example/", keysURL: "https://idp.example/jwks",
 		rules: authorize.Rules{
-			RequiredAudience: "datastore", TrustedIssuers: []string{"https://a.example/", "https://b.example/"},
+			RequiredAudience: []string{"datastore"}, TrustedIssuers: []string{"https://a.example/", "https://b.example/"},
 			RequiredScopes: []string{"fhir", "launch"},
 			ClaimNames:     map[string]string{"fhirUser": "https://clinic.example/fhirUser"},
 		}}

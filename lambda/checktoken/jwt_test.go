@@ -52,7 +52,7 @@ func TestInvokeWithVerification(t *testing.T) {
 	}
 	newVerifying := func(t *testing.T) (*handler, *bytes.Buffer) {
 		h, _, log := newHandler(t, nil)
-		h.settings.rules = authorize.Rules{RequiredAudience: "datastore"}
+		h.settings.rules = authorize.Rules{RequiredAudience: []string{"datastore"}}
 		h.source = &verification{jwt.New(issuer, provider.URL, introspect.NewTransport(nil), time.Now)}
 		return h, log
 	}

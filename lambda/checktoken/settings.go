@@ -45,7 +45,7 @@ func readSettings(getenv func(string) string) (settings, error) {
 		issuer:     getenv("AUTH_ISSUER"),
 		keysURL:    getenv("AUTH_ENDPOINT_JWKS"),
 		rules: authorize.Rules{
-			RequiredAudience: getenv("REQUIRED_AUDIENCE"),
+			RequiredAudience: strings.Fields(getenv("REQUIRED_AUDIENCE")),
 			TrustedIssuers:   strings.Fields(getenv("TRUSTED_ISSUERS")),
 			RequiredScopes:   strings.Fields(getenv("REQUIRED_SCOPE")),
 		},
