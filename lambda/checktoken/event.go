@@ -32,20 +32,3 @@ func parseEvent(payload []byte) (event, error) {
 	}
 	return e, nil
 }
-
-// maxToken is twice what HealthLake's own header limit could let through.
-const maxToken = 16 << 10
-
-// wellFormed tells whether a token could be one at all: RFC 6749 appendix A.12 allows visible ASCII, and a bearer token
-// has no space in it (RFC 6750 section 2.1). What is not well formed is denied without asking the provider.
-func wellFormed(token string) bool {
-	if len(token) > maxToken {
-		return false
-	}
-	for i := range len(token) {
-		if token[i] <= ' ' || token[i] > '~' {
-			return false
-		}
-	}
-	return true
-}

@@ -101,7 +101,7 @@ func (h *handler) answer(ctx context.Context, payload []byte, c *call) ([]byte, 
 
 // decide gets the claims of the event's token and judges them. Its errors are the source's.
 func (h *handler) decide(ctx context.Context, e event, document secret.Document, c *call) (authorize.Decision, error) {
-	if !wellFormed(e.BearerToken) {
+	if !authorize.WellFormed(e.BearerToken) {
 		return authorize.Deny(authorize.ReasonMalformedToken, h.now()), nil
 	}
 	begin := time.Now()
