@@ -1,8 +1,9 @@
 # Everything that can be done here; `make help` lists it.
 .DEFAULT_GOAL := help
-.PHONY: help demo invoke test lint fuzz synth clean
+.PHONY: help demo invoke test lint fuzz synth preflight deploy idp-config licenses clean
 
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+GO_LICENSES := github.com/google/go-licenses@v1.6.0
 FUZZTIME ?= 10s
 EVENT ?= events/search.json
 MODULES := . local
@@ -34,7 +35,20 @@ fuzz: need-go ## Run each fuzz target for FUZZTIME (default 10s)
 	      go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) $$(dirname $$file) || exit 1; done
 
 synth: need-go node_modules ## Synthesize the CloudFormation templates into cdk.out
-	npx cdk synth --all --quiet
+	npx cdk synth --quiet
+
+preflight: need-go ## Check cdk.context.json against the provider and AWS before a deploy: make preflight ARGS=--write
+	@go run ./cmd/preflight $(ARGS)
+
+deploy: need-go node_modules ## Deploy; stops before a datastore would be replaced (CLIENT_SECRET, SRV_API_KEY from the environment)
+	@go run ./cmd/deploy $(CONTEXT) -- $(CDK_OPTIONS)
+
+idp-config: need-go node_modules ## Print the datastore's identity provider settings for update-fhir-datastore
+	@go run ./cmd/deploy idp-config $(CONTEXT)
+
+licenses: need-go ## Write docs/licenses.md: what is linked into the function
+	@GOFLAGS=-tags=lambda.norpc go run $(GO_LICENSES) report ./lambda/checktoken --ignore healthlake-smart-on-fhir \
+	  --template docs/licenses.md.tmpl >docs/licenses.md.new 2>/dev/null && mv docs/licenses.md.new docs/licenses.md
 
 node_modules: package-lock.json | need-node
 	npm ci

@@ -38,7 +38,11 @@ func synthesize(stderr io.Writer) int {
 	if config.HasErrors(problems) {
 		return 1
 	}
-	if err := stacks.New(app, cfg); err != nil {
+	source, err := stacks.FindSource()
+	if err == nil {
+		err = stacks.New(app, cfg, source)
+	}
+	if err != nil {
 		fmt.Fprintln(stderr, err)
 		return 1
 	}

@@ -1,12 +1,16 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
+	"io/fs"
 	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -96,5 +100,111 @@ func TestMistakesAreReportedTogether(t *testing.T) {
 	}
 	if templates, _ := filepath.Glob(filepath.Join(outdir, "*.template.json")); len(templates) != 0 {
 		t.Errorf("synthesized %v all the same", templates)
+	}
+}
+
+// A literal is in the assembly, as the warning says. A reference is there in the place of its value. What comes at
+// deploy time is nowhere, though it is in the environment of whoever synthesizes.
+func TestWhereCredentialsAre(t *testing.T) {
+	const clientSecret, apiKey = "hunter-2-client", "hunter-2-key"
+	t.Setenv("CLIENT_SECRET", clientSecret)
+	t.Setenv("SRV_API_KEY", apiKey)
+	const reference = "{{resolve:secretsmanager:idp:SecretString:client_secret}}"
+	for _, test := range []struct {
+		name    string
+		changes map[string]any
+		found   []string // the files that hold the values
+		says    string   // among the warnings
+	}{
+		{"literal", map[string]any{"clientSecret": clientSecret, "srvAPIKey": apiKey},
+			[]string{"sof-hl-Secret.template.json", "tree.json"}, "leave it out and run make deploy with CLIENT_SECRET"},
+		{"reference", map[string]any{"clientSecret": reference, "srvAPIKey": reference}, nil, ""},
+		{"empty", map[string]any{"clientSecret": "", "srvAPIKey": ""}, nil, ""},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			status, stderr, outdir := run(t, test.changes)
+			if status != 0 {
+				t.Fatalf("exit status %d:\n%s", status, stderr)
+			}
+			if strings.Contains(stderr, "hunter") {
+				t.Errorf("a value is in\n%s", stderr)
+			}
+			if warned := strings.Contains(stderr, "clientSecret"); warned != (test.says != "") ||
+				!strings.Contains(stderr, test.says) {
+				t.Errorf("warnings:\n%s", stderr)
+			}
+			for _, value := range []string{clientSecret, apiKey} {
+				if found := filesWith(t, outdir, value); !slices.Equal(found, test.found) {
+					t.Errorf("a value is in %q, want it in %q", found, test.found)
+				}
+			}
+			if got := len(filesWith(t, outdir, reference)); (got > 0) != (test.name == "reference") {
+				t.Errorf("the reference is in %d files", got)
+			}
+		})
+	}
+}
+
+// filesWith are the files below dir that contain text, by their names.
+func filesWith(t *testing.T, dir, text string) (names []string) {
+	t.Helper()
+	err := filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		content, err := os.ReadFile(path)
+		if strings.Contains(string(content), text) {
+			names = append(names, entry.Name())
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return names
+}
+
+// The tests that docs/security.md names as evidence exist.
+func TestEvidenceExists(t *testing.T) {
+	document, err := os.ReadFile("docs/security.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var tests strings.Builder
+	for _, dir := range []string{".", "cmd", "internal", "lambda", "local", "stacks"} {
+		err := filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
+			if err != nil || (entry.IsDir() && dir == "." && path != ".") {
+				return cmp.Or(err, fs.SkipDir)
+			}
+			if !strings.HasSuffix(path, "_test.go") {
+				return nil
+			}
+			content, err := os.ReadFile(path)
+			tests.Write(content)
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	names := regexp.MustCompile("`((?:Test|Fuzz)[A-Z][A-Za-z]*)`").FindAllStringSubmatch(string(document), -1)
+	if len(names) == 0 {
+		t.Error("no test is named")
+	}
+	for _, name := range names {
+		if !strings.Contains(tests.String(), "func "+name[1]+"(") {
+			t.Errorf("no %s anywhere", name[1])
+		}
+	}
+}
+
+// What go.mod names is what is built.
+func TestNothingIsReplaced(t *testing.T) {
+	module, err := os.ReadFile("go.mod")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if regexp.MustCompile(`(?m)^\s*replace\b`).Match(module) {
+		t.Error("go.mod replaces a module")
 	}
 }

@@ -1,6 +1,8 @@
 package stacks
 
 import (
+	"fmt"
+	"path/filepath"
 	"strconv"
 	"strings"
 
@@ -16,12 +18,13 @@ import (
 
 type checkTokenProps struct {
 	after     awscdk.Stack
-	source    string // directory of the function's package
+	source    Source
 	secretARN *string
+	keyARN    *string // the key that the secret is encrypted with; nil: Secrets Manager's own
 }
 
 // newCheckTokenStack adds the function behind the alias that HealthLake calls.
-func newCheckTokenStack(d deployment, props checkTokenProps) awscdk.Stack {
+func newCheckTokenStack(d deployment, props checkTokenProps) (awscdk.Stack, error) {
 	stack := d.stack("CheckToken", "SMART on FHIR for HealthLake: the function that verifies bearer tokens", props.after)
 
 	logGroup := awslogs.NewLogGroup(stack, jsii.String("Logs"), &awslogs.LogGroupProps{
@@ -33,36 +36,67 @@ func newCheckTokenStack(d deployment, props checkTokenProps) awscdk.Stack {
 
 	role := awsiam.Role_FromRoleArn(stack, jsii.String("Role"), jsii.String(d.names.lambdaRoleARN),
 		&awsiam.FromRoleArnOptions{Mutable: jsii.Bool(false)})
+	statements := []awsiam.PolicyStatement{
+		awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
+			Actions:   jsii.Strings("logs:CreateLogStream", "logs:PutLogEvents"),
+			Resources: &[]*string{logGroup.LogGroupArn()}, // ends in :*, the group's streams
+		}),
+		awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
+			Actions:   jsii.Strings("secretsmanager:GetSecretValue"),
+			Resources: &[]*string{props.secretARN},
+		}),
+	}
+	if props.keyARN != nil {
+		// This secret alone: Secrets Manager puts its ARN into the encryption context ("Secret encryption and decryption in
+		// AWS Secrets Manager").
+		conditions := *throughSecretsManager(d)
+		conditions["StringEquals"].(map[string]any)["kms:EncryptionContext:SecretARN"] = props.secretARN
+		statements = append(statements, awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
+			Actions:    jsii.Strings("kms:Decrypt"),
+			Resources:  &[]*string{props.keyARN},
+			Conditions: &conditions,
+		}))
+	}
 	permissions := awsiam.NewManagedPolicy(stack, jsii.String("Permissions"), &awsiam.ManagedPolicyProps{
 		Description: jsii.String("What " + d.names.function + " may do"),
 		Roles:       &[]awsiam.IRole{role},
-		Statements: &[]awsiam.PolicyStatement{
-			awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
-				Actions:   jsii.Strings("logs:CreateLogStream", "logs:PutLogEvents"),
-				Resources: &[]*string{logGroup.LogGroupArn()}, // ends in :*, the group's streams
-			}),
-			awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
-				Actions:   jsii.Strings("secretsmanager:GetSecretValue"),
-				Resources: &[]*string{props.secretARN},
-			}),
-		},
+		Statements:  &statements,
 	})
 
-	function := newFunction(d, props, stack, role, logGroup)
+	function, err := newFunction(d, props, stack, role, logGroup)
+	if err != nil {
+		return nil, err
+	}
 	// The function reads its secret while it starts, which provisioned concurrency makes it do at once.
 	function.Node().AddDependency(permissions)
 	alias := newAlias(d, stack, function)
-	alias.AddPermission(jsii.String("HealthLakeInvokes"), &awslambda.Permission{
+	permission := awslambda.Permission{
 		Principal: awsiam.NewServicePrincipal(jsii.String("healthlake.amazonaws.com"), nil),
-	})
+	}
+	// Not by default: AWS does not document that HealthLake says for which account it calls, and if it does not, the
+	// condition refuses every request.
+	if d.cfg.RestrictInvokeToAccount {
+		permission.SourceAccount = jsii.String(d.cfg.Account)
+	}
+	alias.AddPermission(jsii.String("HealthLakeInvokes"), &permission)
 
 	output(stack, "AliasArn", "Function alias that HealthLake calls for every FHIR request", alias.FunctionArn())
-	return stack
+	return stack, nil
 }
 
 func newFunction(
 	d deployment, props checkTokenProps, stack awscdk.Stack, role awsiam.IRole, logGroup awslogs.ILogGroup,
-) awslambda.Function {
+) (awslambda.Function, error) {
+	environment := functionEnvironment(d.cfg, props.secretARN)
+	bundling := bundlingOptions(props.source)
+	if d.cfg.AuthCABundle != "" {
+		bundle, err := props.source.caBundle(d.cfg.AuthCABundle)
+		if err != nil {
+			return nil, err
+		}
+		bundling.CommandHooks = &addedFile{from: bundle, to: caBundleName}
+		environment["AUTH_CA_BUNDLE"] = jsii.String(caBundleName)
+	}
 	architecture := awslambda.Architecture_ARM_64()
 	if d.cfg.LambdaArchitecture == config.ArchitectureX8664 {
 		architecture = awslambda.Architecture_X86_64()
@@ -70,22 +104,16 @@ func newFunction(
 	function := awscdklambdagoalpha.NewGoFunction(stack, jsii.String("Function"), &awscdklambdagoalpha.GoFunctionProps{
 		FunctionName: jsii.String(d.names.function),
 		Description:  jsii.String("Verifies the bearer token of a FHIR request for HealthLake"),
-		Entry:        jsii.String(props.source),
+		Entry:        jsii.String(filepath.Join(props.source.Root, "lambda", "checktoken")),
 		Runtime:      awslambda.Runtime_PROVIDED_AL2023(),
 		Architecture: architecture,
-		Bundling: &awscdklambdagoalpha.BundlingOptions{
-			CgoEnabled: jsii.Bool(false),
-			// The same source gives the same bytes wherever it lies, so that a deploy without a change replaces nothing.
-			GoBuildFlags: jsii.Strings("-trimpath", "-buildvcs=false", `-ldflags "-s -w -buildid="`, "-tags lambda.norpc"),
-			// What the machine's owner has set for other projects must not change the bytes either.
-			Environment: &map[string]*string{"GOFLAGS": jsii.String("-mod=readonly"), "GOWORK": jsii.String("off")},
-		},
-		Role:       role,
-		MemorySize: jsii.Number(d.cfg.LambdaMemorySize),
+		Bundling:     bundling,
+		Role:         role,
+		MemorySize:   jsii.Number(d.cfg.LambdaMemorySize),
 		// HealthLake stops waiting after one second, and the function answers within 900 ms. What still runs after two is
 		// stuck and gives its place to the next call.
 		Timeout:     awscdk.Duration_Seconds(jsii.Number(2)),
-		Environment: functionEnvironment(d.cfg, props.secretARN),
+		Environment: &environment,
 		LogGroup:    logGroup,
 		// The platform's own lines as JSON, so that one query covers them and the function's, which are JSON already. The
 		// function decides what it writes; the platform filters none of it.
@@ -96,9 +124,39 @@ func newFunction(
 	})
 	awscdk.Annotations_Of(stack).AcknowledgeWarning(
 		jsii.String("@aws-cdk/aws-lambda-go-alpha:goBuildFlagsSecurityWarning"),
-		jsii.String("the flags are constants of this program"))
-	return function
+		jsii.String("the flags are constants of this program, a checked version and a commit"))
+	awscdk.Annotations_Of(stack).AcknowledgeWarning(
+		jsii.String("@aws-cdk/aws-lambda-go-alpha:commandHooksSecurityWarning"),
+		jsii.String("the command copies one file, whose name is quoted"))
+	return function, nil
 }
+
+// caBundleName is the bundle's file name in the function's package.
+const caBundleName = "ca.pem"
+
+// bundlingOptions says how the function is compiled. The same source gives the same bytes wherever it lies, so that a
+// deploy without a change replaces nothing.
+func bundlingOptions(source Source) *awscdklambdagoalpha.BundlingOptions {
+	linked := fmt.Sprintf("-s -w -buildid= -X main.version=%s -X main.revision=%s", source.Version, source.Revision)
+	return &awscdklambdagoalpha.BundlingOptions{
+		CgoEnabled:   jsii.Bool(false),
+		GoBuildFlags: jsii.Strings("-trimpath", "-buildvcs=false", `-ldflags "`+linked+`"`, "-tags lambda.norpc"),
+		// What the machine's owner has set for other projects must not change the bytes either.
+		Environment: &map[string]*string{"GOFLAGS": jsii.String("-mod=readonly"), "GOWORK": jsii.String("off")},
+	}
+}
+
+// addedFile puts one file beside the compiled function. The commands go through a shell.
+type addedFile struct{ from, to string }
+
+func (*addedFile) BeforeBundling(_, _ *string) *[]*string { return &[]*string{} }
+
+// AfterBundling makes the copy readable for the user that Lambda runs the function as, whatever the original's mode.
+func (f *addedFile) AfterBundling(_, outputDir *string) *[]*string {
+	return jsii.Strings("install -m 644 " + quote(f.from) + " " + quote(filepath.Join(*outputDir, f.to)))
+}
+
+func quote(path string) string { return "'" + strings.ReplaceAll(path, "'", `'\''`) + "'" }
 
 // reservedConcurrency is nil unless asked for: reserving takes concurrency from the account's other functions and caps
 // this one, and a call over the cap is a FHIR request refused.
@@ -109,7 +167,7 @@ func reservedConcurrency(cfg config.Config) *float64 {
 	return jsii.Number(cfg.LambdaReservedConcurrency)
 }
 
-func functionEnvironment(cfg config.Config, secretARN *string) *map[string]*string {
+func functionEnvironment(cfg config.Config, secretARN *string) map[string]*string {
 	environment := map[string]*string{
 		"SECRET_ID":          secretARN,
 		"INTROSPECTION_AUTH": jsii.String(cfg.IntrospectionAuth),
@@ -123,7 +181,7 @@ func functionEnvironment(cfg config.Config, secretARN *string) *map[string]*stri
 	if cfg.IntrospectionCacheSeconds > 0 {
 		environment["INTROSPECTION_CACHE_SECONDS"] = jsii.String(strconv.Itoa(cfg.IntrospectionCacheSeconds))
 	}
-	return &environment
+	return environment
 }
 
 // newAlias adds the alias on the function's current version. Every change to code or settings makes a new version, and

@@ -1,6 +1,7 @@
 package stacks
 
 import (
+	"bytes"
 	"debug/buildinfo"
 	"debug/elf"
 	"maps"
@@ -10,6 +11,8 @@ import (
 	"testing"
 
 	"github.com/aws/jsii-runtime-go"
+
+	"healthlake-smart-on-fhir/internal/config"
 )
 
 func TestFunction(t *testing.T) {
@@ -62,6 +65,7 @@ func TestFunctionSettings(t *testing.T) {
 			"INTROSPECTION_AUTH": "basic",
 			"REQUIRED_AUDIENCE":  "datastore",
 			"TRUSTED_ISSUERS":    "https://a.example/ https://b.example/",
+			"AUTH_CA_BUNDLE":     "ca.pem",
 
 			"INTROSPECTION_CACHE_SECONDS": "30",
 		}},
@@ -70,25 +74,48 @@ func TestFunctionSettings(t *testing.T) {
 }
 
 func TestFunctionPermissions(t *testing.T) {
-	tmpl := get(t, "default").stacks["CheckToken"]
-	logs, _ := tmpl.one(t, "AWS::Logs::LogGroup")
-	_, policy := tmpl.one(t, "AWS::IAM::ManagedPolicy")
-	wantJSON(t, at(policy, "Properties", "Roles"), `["sof-hl-Lambda-Role"]`)
-	wantJSON(t, at(policy, "Properties", "PolicyDocument"), `{
-		"Version": "2012-10-17",
-		"Statement": [
-			{
-				"Effect": "Allow",
-				"Action": ["logs:CreateLogStream", "logs:PutLogEvents"],
-				"Resource": {"Fn::GetAtt": ["`+logs+`", "Arn"]}
-			},
-			{
-				"Effect": "Allow",
-				"Action": "secretsmanager:GetSecretValue",
-				"Resource": {"Fn::ImportValue": "sof-hl-Secret:ExportsOutputRefSecret34AA9512"}
-			}
-		]
-	}`)
+	const own = `{"Fn::ImportValue": "sof-hl-Roles:ExportsOutputFnGetAttKey961B73FDArn5A860C43"}`
+	decrypt := func(key, secret, account, region string) string {
+		return `, {
+			"Effect": "Allow",
+			"Action": "kms:Decrypt",
+			"Resource": ` + key + `,
+			"Condition": {"StringEquals": {
+				"kms:CallerAccount": "` + account + `",
+				"kms:ViaService": "secretsmanager.` + region + `.amazonaws.com",
+				"kms:EncryptionContext:SecretARN": {"Fn::ImportValue": "` + secret + `"}
+			}}
+		}`
+	}
+	each(t, func(t *testing.T, cfg config.Config, s synthesized) {
+		tmpl := s.stacks["CheckToken"]
+		logs, _ := tmpl.one(t, "AWS::Logs::LogGroup")
+		_, policy := tmpl.one(t, "AWS::IAM::ManagedPolicy")
+		secret := cfg.Prefix + "Secret:ExportsOutputRefSecret34AA9512"
+		var key string
+		switch cfg.KMSKey {
+		case config.KMSKeyCreate:
+			key = decrypt(own, secret, "123456789012", "us-east-1")
+		case keyARN:
+			key = decrypt(`"`+keyARN+`"`, secret, "210987654321", "eu-west-2")
+		}
+		wantJSON(t, at(policy, "Properties", "Roles"), `["`+cfg.Prefix+`Lambda-Role"]`)
+		wantJSON(t, at(policy, "Properties", "PolicyDocument"), `{
+			"Version": "2012-10-17",
+			"Statement": [
+				{
+					"Effect": "Allow",
+					"Action": ["logs:CreateLogStream", "logs:PutLogEvents"],
+					"Resource": {"Fn::GetAtt": ["`+logs+`", "Arn"]}
+				},
+				{
+					"Effect": "Allow",
+					"Action": "secretsmanager:GetSecretValue",
+					"Resource": {"Fn::ImportValue": "`+secret+`"}
+				}`+key+`
+			]
+		}`)
+	})
 }
 
 func TestAlias(t *testing.T) {
@@ -103,14 +130,26 @@ func TestAlias(t *testing.T) {
 		"FunctionVersion": {"Fn::GetAtt": ["`+version+`", "Version"]},
 		"ProvisionedConcurrencyConfig": {"ProvisionedConcurrentExecutions": 5}
 	}`)
-	// One permission, and that on the alias: the function itself and its versions stay out of HealthLake's reach.
-	_, permission := tmpl.one(t, "AWS::Lambda::Permission")
-	wantJSON(t, permission["Properties"], `{
-		"Action": "lambda:InvokeFunction",
-		"FunctionName": {"Ref": "`+id+`"},
-		"Principal": "healthlake.amazonaws.com"
-	}`)
 	wantJSON(t, at(tmpl.json, "Outputs", "AliasArn", "Value"), `{"Ref": "`+id+`"}`)
+}
+
+// One permission in every variant, and that on the alias: the function itself and its versions stay out of HealthLake's
+// reach. The account's condition is there on request.
+func TestInvokePermission(t *testing.T) {
+	each(t, func(t *testing.T, cfg config.Config, s synthesized) {
+		tmpl := s.stacks["CheckToken"]
+		alias, _ := tmpl.one(t, "AWS::Lambda::Alias")
+		account := ""
+		if cfg.RestrictInvokeToAccount {
+			account = `, "SourceAccount": "123456789012"`
+		}
+		_, permission := tmpl.one(t, "AWS::Lambda::Permission")
+		wantJSON(t, permission["Properties"], `{
+			"Action": "lambda:InvokeFunction",
+			"FunctionName": {"Ref": "`+alias+`"},
+			"Principal": "healthlake.amazonaws.com"`+account+`
+		}`)
+	})
 }
 
 // A changed setting must come to the alias as a new version, or HealthLake would go on calling the old one.
@@ -150,9 +189,10 @@ func TestAutoScaling(t *testing.T) {
 // copy of the source in another place.
 func TestFunctionBinary(t *testing.T) {
 	cfg := sample()
+	cfg.AuthCABundle = caFile
 	here := synthesize(t, cfg, filepath.Join(t.TempDir(), "cdk.out"), true)
-	asset := strings.TrimSuffix(codeKey(t, here), ".zip")
-	binary := filepath.Join(here.dir, "asset."+asset, "bootstrap")
+	asset := filepath.Join(here.dir, "asset."+strings.TrimSuffix(codeKey(t, here), ".zip"))
+	binary := filepath.Join(asset, "bootstrap")
 
 	file, err := elf.Open(binary)
 	if err != nil {
@@ -189,6 +229,26 @@ func TestFunctionBinary(t *testing.T) {
 		}
 	}
 
+	content, err := os.ReadFile(binary)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, linked := range []string{source.Version, source.Revision} {
+		if !bytes.Contains(content, []byte(linked)) {
+			t.Errorf("%s is not in the binary", linked)
+		}
+	}
+	bundle, err := os.ReadFile(filepath.Join(asset, "ca.pem"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if original, err := os.ReadFile(caFile); err != nil || !bytes.Equal(bundle, original) {
+		t.Errorf("ca.pem differs from %s: %v", caFile, err)
+	}
+	if info, err := os.Stat(filepath.Join(asset, "ca.pem")); err != nil || info.Mode().Perm() != 0o644 {
+		t.Errorf("ca.pem is not readable for everybody: %v, %v", info.Mode(), err)
+	}
+
 	elsewhere := t.TempDir()
 	for _, dir := range []string{"lambda", "internal"} {
 		if err := os.CopyFS(filepath.Join(elsewhere, dir), os.DirFS(filepath.Join("..", dir))); err != nil {
@@ -205,9 +265,8 @@ func TestFunctionBinary(t *testing.T) {
 		}
 	}
 	out := filepath.Join(t.TempDir(), "cdk.out")
-	flags := contextFlags(t)
-	t.Chdir(elsewhere)
-	if there := synthesizeWith(t, cfg, out, flags); codeKey(t, there) != codeKey(t, here) {
+	there := synthesizeWith(t, cfg, Source{elsewhere, source.Version, source.Revision}, out, contextFlags(t))
+	if codeKey(t, there) != codeKey(t, here) {
 		t.Errorf("the same source elsewhere gives %s, here %s", codeKey(t, there), codeKey(t, here))
 	}
 }

@@ -28,8 +28,18 @@ func newKey(d deployment, stack awscdk.Stack, serviceRole awsiam.Role) awskms.Ke
 			Conditions: throughHealthLake(d),
 		}),
 	}})
+	// The function reads the secret by its role's own policy. The admins' policies are not this deployment's to write.
+	if len(d.cfg.SecretAdmins) > 0 {
+		policy.AddStatements(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
+			Sid:        jsii.String("AdminsReadAndChangeSecret"),
+			Principals: arnPrincipals(d.cfg.SecretAdmins...),
+			Actions:    jsii.Strings("kms:Decrypt", "kms:GenerateDataKey"),
+			Resources:  jsii.Strings("*"),
+			Conditions: throughSecretsManager(d),
+		}))
+	}
 	return awskms.NewKey(stack, jsii.String("Key"), &awskms.KeyProps{
-		Description:       jsii.String("Records of the HealthLake datastore " + d.names.datastore),
+		Description:       jsii.String("Records of the HealthLake datastore " + d.names.datastore + ", and the secret"),
 		EnableKeyRotation: jsii.Bool(true),
 		Policy:            policy,
 		RemovalPolicy:     awscdk.RemovalPolicy_RETAIN,
@@ -50,5 +60,13 @@ func throughHealthLake(d deployment) *map[string]any {
 			"healthlake." + d.cfg.Region + ".amazonaws.com",
 			"healthlake.amazonaws.com",
 		},
+	}}
+}
+
+// throughSecretsManager allows a key to be used only by way of Secrets Manager and for this account.
+func throughSecretsManager(d deployment) *map[string]any {
+	return &map[string]any{"StringEquals": map[string]any{
+		"kms:CallerAccount": d.cfg.Account,
+		"kms:ViaService":    "secretsmanager." + d.cfg.Region + ".amazonaws.com",
 	}}
 }

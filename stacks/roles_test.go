@@ -7,12 +7,21 @@ import (
 )
 
 func TestRoles(t *testing.T) {
-	roles := get(t, "default").stacks["Roles"].resources("AWS::IAM::Role")
+	each(t, testRoles)
+}
+
+func testRoles(t *testing.T, cfg config.Config, s synthesized) {
+	for name, tmpl := range s.stacks {
+		if n := len(tmpl.resources("AWS::IAM::Role")); name != "Roles" && n > 0 {
+			t.Errorf("%s has %d roles", name, n)
+		}
+	}
+	roles := s.stacks["Roles"].resources("AWS::IAM::Role")
 	if len(roles) != 2 {
 		t.Fatalf("got %d roles, want 2", len(roles))
 	}
 	documents := map[string]string{
-		"sof-hl-Lambda-Role": `{
+		cfg.Prefix + "Lambda-Role": `{
 			"Version": "2012-10-17",
 			"Statement": [{
 				"Effect": "Allow",
@@ -20,15 +29,15 @@ func TestRoles(t *testing.T) {
 				"Action": "sts:AssumeRole"
 			}]
 		}`,
-		"sof-hl-Role-for-HealthLake": `{
+		cfg.Prefix + "Role-for-HealthLake": `{
 			"Version": "2012-10-17",
 			"Statement": [{
 				"Effect": "Allow",
 				"Principal": {"Service": "healthlake.amazonaws.com"},
 				"Action": "sts:AssumeRole",
 				"Condition": {
-					"StringEquals": {"aws:SourceAccount": "123456789012"},
-					"ArnLike": {"aws:SourceArn": "arn:aws:healthlake:us-east-1:123456789012:datastore/fhir/*"}
+					"StringEquals": {"aws:SourceAccount": "` + cfg.Account + `"},
+					"ArnLike": {"aws:SourceArn": "arn:aws:healthlake:` + cfg.Region + `:` + cfg.Account + `:datastore/fhir/*"}
 				}
 			}]
 		}`,
@@ -102,6 +111,17 @@ func TestCreatedKey(t *testing.T) {
 				"Condition": {"StringEquals": {
 					"kms:CallerAccount": "123456789012",
 					"kms:ViaService": ["healthlake.us-east-1.amazonaws.com", "healthlake.amazonaws.com"]
+				}}
+			},
+			{
+				"Sid": "AdminsReadAndChangeSecret",
+				"Effect": "Allow",
+				"Principal": {"AWS": "arn:aws:iam::123456789012:role/Security"},
+				"Action": ["kms:Decrypt", "kms:GenerateDataKey"],
+				"Resource": "*",
+				"Condition": {"StringEquals": {
+					"kms:CallerAccount": "123456789012",
+					"kms:ViaService": "secretsmanager.us-east-1.amazonaws.com"
 				}}
 			}
 		]

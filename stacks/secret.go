@@ -11,11 +11,13 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/awssecretsmanager"
 	"github.com/aws/jsii-runtime-go"
 
+	"healthlake-smart-on-fhir/internal/config"
 	"healthlake-smart-on-fhir/internal/secret"
 )
 
 type secretProps struct {
-	after awscdk.Stack
+	after  awscdk.Stack
+	keyARN *string // nil: Secrets Manager's own key
 }
 
 type secretStack struct {
@@ -27,7 +29,7 @@ type secretStack struct {
 func newSecretStack(d deployment, props secretProps) (secretStack, error) {
 	stack := d.stack("Secret", "SMART on FHIR for HealthLake: the identity provider's settings", props.after)
 
-	document, err := secretDocument(d)
+	document, err := secretDocument(d, stack)
 	if err != nil {
 		return secretStack{}, err
 	}
@@ -37,6 +39,7 @@ func newSecretStack(d deployment, props secretProps) (secretStack, error) {
 		Name:         jsii.String(d.cfg.SecretName),
 		Description:  jsii.String("Identity provider settings of " + d.names.function),
 		SecretString: jsii.String(document),
+		KmsKeyId:     props.keyARN,
 	})
 	resource.ApplyRemovalPolicy(awscdk.RemovalPolicy_DESTROY, nil)
 
@@ -50,19 +53,68 @@ func newSecretStack(d deployment, props secretProps) (secretStack, error) {
 	return secretStack{stack: stack, arn: resource.Ref()}, nil
 }
 
-// secretDocument is the secret's first value.
-func secretDocument(d deployment) (string, error) {
+// secretDocument is the secret's first value. CloudFormation writes it again only when its text changes, so nothing
+// belongs in it that changes for other reasons than the settings themselves.
+func secretDocument(d deployment, stack awscdk.Stack) (string, error) {
+	auth := d.cfg.IntrospectionAuth
+	clientSecret := credential{
+		id:          "ClientSecret",
+		description: "Secret of client " + d.cfg.ClientID + " at the identity provider",
+		given:       d.cfg.ClientSecret,
+		used:        auth != config.IntrospectionAuthBearer && auth != config.IntrospectionAuthNone,
+		optional:    auth == config.IntrospectionAuthAuto,
+	}
+	apiKey := credential{
+		id:          "SrvAPIKey",
+		description: "API key for the introspection endpoint",
+		given:       d.cfg.SrvAPIKey,
+		used:        auth == config.IntrospectionAuthBearer || auth == config.IntrospectionAuthAuto,
+		optional:    auth == config.IntrospectionAuthAuto,
+	}
 	return compactJSON(secret.Document{
 		ClientID:               d.cfg.ClientID,
-		ClientSecret:           d.cfg.ClientSecret,
+		ClientSecret:           clientSecret.value(stack),
 		AuthEndpoint:           d.cfg.AuthEndpoint,
 		AuthEndpointToken:      d.cfg.AuthEndpointToken,
 		AuthEndpointIntrospect: d.cfg.AuthEndpointIntrospect,
-		APIKey:                 d.cfg.SrvAPIKey,
+		APIKey:                 apiKey.value(stack),
 		HLRoleARN:              d.names.serviceRoleARN,
 		HLDatastoreName:        d.names.datastore,
 		LambdaEnhancedLogging:  secret.Flag(d.cfg.LambdaEnhancedLogging),
 	})
+}
+
+// credential is what this deployment shows to the provider.
+type credential struct {
+	id          string // of the stack's parameter
+	description string
+	given       string // what the context holds, a literal or a dynamic reference; may be empty
+	used        bool   // the way of introspection wants it
+	optional    bool   // and can do without
+}
+
+// value is what goes into the document: what the context gives, or else a parameter that CloudFormation fills at deploy
+// time and shows to nobody. The parameter has no default, so that a deploy cannot forget it, and CloudFormation keeps
+// its value for later deploys.
+func (c credential) value(stack awscdk.Stack) string {
+	if c.given != "" || !c.used {
+		return c.given
+	}
+	props := awscdk.CfnParameterProps{
+		Type:        jsii.String("String"),
+		Description: jsii.String(c.description),
+		NoEcho:      jsii.Bool(true),
+		// CloudFormation puts the value between the quotation marks of the JSON document as it is.
+		AllowedPattern: jsii.String(`[ !#-\[\]-~]*`),
+		ConstraintDescription: jsii.String(`printable ASCII characters without " and \, which would break the secret's ` +
+			`JSON document; a value that has them can be put into the secret itself`),
+	}
+	if c.optional {
+		props.Description = jsii.String(c.description + "; empty if the provider wants none")
+	} else {
+		props.MinLength = jsii.Number(1)
+	}
+	return *awscdk.NewCfnParameter(stack, jsii.String(c.id), &props).ValueAsString()
 }
 
 // secretPolicy lets the function's role read the secret, the admins read and change it, and nobody else read it: the

@@ -3,8 +3,14 @@ package stacks
 import (
 	"encoding/json"
 	"maps"
+	"reflect"
+	"regexp"
 	"slices"
+	"strings"
 	"testing"
+
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/assertions"
 
 	"healthlake-smart-on-fhir/internal/config"
 	"healthlake-smart-on-fhir/internal/secret"
@@ -14,11 +20,12 @@ import (
 func TestSecretDocument(t *testing.T) {
 	each(t, func(t *testing.T, cfg config.Config, s synthesized) {
 		_, resource := s.stacks["Secret"].one(t, "AWS::SecretsManager::Secret")
-		value, ok := at(resource, "Properties", "SecretString").(string)
-		if !ok {
-			t.Fatalf("the secret is not plain text: %v", at(resource, "Properties", "SecretString"))
+		deployed := map[string]string{"ClientSecret": "", "SrvAPIKey": ""}
+		if len(s.stacks["Secret"].parameters()) > 0 {
+			deployed = map[string]string{"ClientSecret": "given at deploy time", "SrvAPIKey": "and !#[]~ this too"}
+			cfg.ClientSecret, cfg.SrvAPIKey = deployed["ClientSecret"], deployed["SrvAPIKey"]
 		}
-		got, err := secret.Parse([]byte(value), true)
+		got, err := secret.Parse([]byte(filled(t, at(resource, "Properties", "SecretString"), deployed)), true)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -39,6 +46,153 @@ func TestSecretDocument(t *testing.T) {
 		if at(resource, "Properties", "Name") != cfg.SecretName {
 			t.Errorf("secret is named %v, want %s", at(resource, "Properties", "Name"), cfg.SecretName)
 		}
+	})
+}
+
+// parameters are the template's own, apart from the one that the CDK adds for its bootstrap version.
+func (tmpl template) parameters() map[string]any {
+	found, _ := at(tmpl.json, "Parameters").(map[string]any)
+	found = maps.Clone(found)
+	delete(found, "BootstrapVersion")
+	return found
+}
+
+// filled is a template's text as CloudFormation puts it together from its parameters.
+func filled(t *testing.T, text any, parameters map[string]string) string {
+	t.Helper()
+	if plain, ok := text.(string); ok {
+		return plain
+	}
+	join, _ := at(text, "Fn::Join").([]any)
+	if len(join) != 2 || join[0] != "" {
+		t.Fatalf("neither text nor a concatenation: %v", text)
+	}
+	var b strings.Builder
+	for _, part := range join[1].([]any) {
+		if plain, ok := part.(string); ok {
+			b.WriteString(plain)
+			continue
+		}
+		value, ok := parameters[at(part, "Ref").(string)]
+		if !ok {
+			t.Fatalf("%v is no parameter", part)
+		}
+		b.WriteString(value)
+	}
+	return b.String()
+}
+
+// What the context leaves out becomes a parameter, if the way of introspection has a use for it.
+func TestCredentialParameters(t *testing.T) {
+	const literal = "literal"
+	for _, test := range []struct {
+		auth, clientSecret, apiKey string
+		want                       map[string]bool // by parameter: may it be empty?
+	}{
+		{config.IntrospectionAuthAuto, "", "", map[string]bool{"ClientSecret": true, "SrvAPIKey": true}},
+		{config.IntrospectionAuthAuto, literal, "", map[string]bool{"SrvAPIKey": true}},
+		{config.IntrospectionAuthAuto, "", literal, map[string]bool{"ClientSecret": true}},
+		{config.IntrospectionAuthAuto, literal, literal, nil},
+		{config.IntrospectionAuthBearer, "", "", map[string]bool{"SrvAPIKey": false}},
+		{config.IntrospectionAuthBearer, "", literal, nil},
+		{config.IntrospectionAuthBasic, "", "", map[string]bool{"ClientSecret": false}},
+		{config.IntrospectionAuthPost, "", "", map[string]bool{"ClientSecret": false}},
+		{config.IntrospectionAuthPost, literal, "", nil},
+		{config.IntrospectionAuthNone, "", "", nil},
+	} {
+		cfg := sample()
+		cfg.IntrospectionAuth, cfg.ClientSecret, cfg.SrvAPIKey = test.auth, test.clientSecret, test.apiKey
+		tmpl := secretTemplate(t, cfg)
+
+		parameters := tmpl.parameters()
+		for id, mayBeEmpty := range test.want {
+			parameter, ok := parameters[id].(map[string]any)
+			if !ok {
+				t.Errorf("%+v: no parameter %s", test, id)
+				continue
+			}
+			delete(parameters, id)
+			if parameter["NoEcho"] != true || parameter["Default"] != nil || parameter["Type"] != "String" {
+				t.Errorf("%+v: %s is %v", test, id, parameter)
+			}
+			if least := parameter["MinLength"]; (least == nil) != mayBeEmpty {
+				t.Errorf("%+v: %s has MinLength %v", test, id, least)
+			}
+			// CloudFormation matches the whole value.
+			allowed := regexp.MustCompile(`^(?:` + parameter["AllowedPattern"].(string) + `)$`)
+			for value, want := range map[string]bool{
+				"": true, "ory_pat_x+/=": true, " !#$[]~": true, `a"b`: false, `a\b`: false, "a\nb": false, "é": false,
+			} {
+				if allowed.MatchString(value) != want {
+					t.Errorf("%s allows %q: %t", id, value, !want)
+				}
+			}
+		}
+		if len(parameters) > 0 {
+			t.Errorf("%+v: more parameters: %v", test, parameters)
+		}
+	}
+}
+
+// secretTemplate is the secret's stack alone.
+func secretTemplate(t *testing.T, cfg config.Config) template {
+	t.Helper()
+	d := deployment{app: awscdk.NewApp(nil), cfg: cfg, names: namesOf(cfg)}
+	s, err := newSecretStack(d, secretProps{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	tmpl := assertions.Template_FromStack(s.stack, nil)
+	return template{Template: tmpl, json: *tmpl.ToJSON()}
+}
+
+// CloudFormation compares templates, not live values: it writes the secret again only when the resource's text changes.
+// So no key that is not about the secret may reach it, or a deploy would undo what an admin has changed since.
+func TestUnrelatedKeysLeaveSecretAlone(t *testing.T) {
+	cfg := sample()
+	_, before := secretTemplate(t, cfg).one(t, "AWS::SecretsManager::Secret")
+
+	cfg.ProtectDatastore = true
+	cfg.PreloadData = true
+	cfg.AuthEndpointAuthorize += "2"
+	cfg.AuthIssuer += "2"
+	cfg.AuthEndpointJwks += "2"
+	cfg.AuthEndpointRevoke += "2"
+	cfg.AuthEndpointRegister = "https://idp.example/register"
+	cfg.AuthEndpointManage = "https://idp.example/manage"
+	cfg.IntrospectionAuth = config.IntrospectionAuthPost
+	cfg.AuthCABundle = caFile
+	cfg.IntrospectionCacheSeconds = 30
+	cfg.RequiredAudience = "datastore"
+	cfg.TrustedIssuers = []string{"https://a.example/"}
+	cfg.AuthorizationStrategy = config.StrategySMARTV1
+	cfg.FineGrainedAuthorization = false
+	cfg.SmartCapabilities = []string{"launch-standalone"}
+	cfg.SmartScopes = nil
+	cfg.GrantTypes = []string{"client_credentials"}
+	cfg.HealthLakeAccess = config.AccessReadOnly
+	cfg.RestrictInvokeToAccount = true
+	cfg.SecretAdmins = []string{"arn:aws:iam::123456789012:role/Security"}
+	cfg.LambdaArchitecture = config.ArchitectureX8664
+	cfg.LambdaMemorySize = 1024
+	cfg.LambdaConcurrentExecutions = 6
+	cfg.LambdaMaxConcurrentExecutions = 20
+	cfg.LambdaReservedConcurrency = 50
+	cfg.LogRetentionDays = 365
+	if _, after := secretTemplate(t, cfg).one(t, "AWS::SecretsManager::Secret"); !reflect.DeepEqual(before, after) {
+		t.Errorf("before\n%v\nafter\n%v", before, after)
+	}
+}
+
+func TestSecretKey(t *testing.T) {
+	each(t, func(t *testing.T, cfg config.Config, s synthesized) {
+		want := map[string]string{
+			config.KMSKeyAWSOwned: `null`,
+			config.KMSKeyCreate:   `{"Fn::ImportValue": "sof-hl-Roles:ExportsOutputFnGetAttKey961B73FDArn5A860C43"}`,
+			keyARN:                `"` + keyARN + `"`,
+		}[cfg.KMSKey]
+		_, resource := s.stacks["Secret"].one(t, "AWS::SecretsManager::Secret")
+		wantJSON(t, at(resource, "Properties", "KmsKeyId"), want)
 	})
 }
 

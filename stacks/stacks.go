@@ -2,10 +2,6 @@
 package stacks
 
 import (
-	"errors"
-	"os"
-	"path/filepath"
-
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/jsii-runtime-go"
 
@@ -13,13 +9,9 @@ import (
 )
 
 // New adds the stacks <prefix>Roles, <prefix>Secret, <prefix>CheckToken and <prefix>Datastore to app, to be deployed in
-// this order. cfg must have come from config.Parse without an error. The function is compiled on the way, so New must
-// run in the project's directory or below it.
-func New(app awscdk.App, cfg config.Config) error {
-	source, err := functionSource()
-	if err != nil {
-		return err
-	}
+// this order. cfg must have come from config.Parse without an error. The function is compiled from source on the way.
+// Errors are about files of the person who deploys, one line each.
+func New(app awscdk.App, cfg config.Config, source Source) error {
 	metadata, err := Metadata(cfg)
 	if err != nil {
 		return err
@@ -31,15 +23,19 @@ func New(app awscdk.App, cfg config.Config) error {
 
 	d := deployment{app: app, cfg: cfg, names: namesOf(cfg)}
 	roles := newRolesStack(d)
-	secret, err := newSecretStack(d, secretProps{after: roles.stack})
+	secret, err := newSecretStack(d, secretProps{after: roles.stack, keyARN: roles.keyARN})
 	if err != nil {
 		return err
 	}
-	checkToken := newCheckTokenStack(d, checkTokenProps{
+	checkToken, err := newCheckTokenStack(d, checkTokenProps{
 		after:     secret.stack,
 		source:    source,
 		secretARN: secret.arn,
+		keyARN:    roles.keyARN,
 	})
+	if err != nil {
+		return err
+	}
 	err = newDatastoreStack(d, datastoreProps{
 		after:    checkToken,
 		metadata: metadata,
@@ -83,24 +79,4 @@ func output(stack awscdk.Stack, name, description string, value *string) {
 		Description: jsii.String(description),
 		Value:       value,
 	})
-}
-
-// functionSource finds the function's package from the working directory upwards: cdk runs the app in the project's
-// directory, go test in this package's.
-func functionSource() (string, error) {
-	dir, err := os.Getwd()
-	if err != nil {
-		return "", err
-	}
-	for {
-		source := filepath.Join(dir, "lambda", "checktoken")
-		if info, err := os.Stat(source); err == nil && info.IsDir() {
-			return source, nil
-		}
-		parent := filepath.Dir(dir)
-		if parent == dir {
-			return "", errors.New("lambda/checktoken not found: run this in the project's directory")
-		}
-		dir = parent
-	}
 }

@@ -54,6 +54,20 @@ func sample() config.Config {
 	}
 }
 
+// source is this project as any clone of it would have it.
+var source = Source{Root: root(), Version: "1.2.3", Revision: "0123456789abcdef0123456789abcdef01234567"}
+
+func root() string {
+	dir, err := filepath.Abs("..")
+	if err != nil {
+		panic(err)
+	}
+	return dir
+}
+
+// caFile is a file with one certificate, which TestMain writes.
+var caFile string
+
 const keyARN = "arn:aws:kms:eu-west-2:210987654321:key/1234abcd-12ab-34cd-56ef-1234567890ab"
 
 // variants are the configurations that the tests look at. Each is synthesized at most once, without compiling the
@@ -71,6 +85,8 @@ var variants = map[string]func(*config.Config){
 		c.SecretName = "SOF-HL-2"
 		c.SecretAdmins = []string{"arn:aws:iam::123456789012:role/Security", "arn:aws:iam::123456789012:user/kim"}
 		c.IntrospectionCacheSeconds = 30
+		c.AuthCABundle = caFile
+		c.RestrictInvokeToAccount = true
 		c.LambdaArchitecture = config.ArchitectureX8664
 		c.LambdaMemorySize = 1024
 		c.LambdaMaxConcurrentExecutions = 20
@@ -80,6 +96,8 @@ var variants = map[string]func(*config.Config){
 	},
 	"ownKey": func(c *config.Config) {
 		c.ProtectDatastore = true
+		c.ClientSecret, c.SrvAPIKey = "", ""
+		c.SecretAdmins = []string{"arn:aws:iam::123456789012:role/Security"}
 		c.KMSKey = config.KMSKeyCreate
 		c.HealthLakeAccess = config.AccessReadOnly
 		c.PreloadData = true
@@ -90,6 +108,8 @@ var variants = map[string]func(*config.Config){
 		c.Account = "210987654321"
 		c.Region = "eu-west-2"
 		c.Prefix = ""
+		c.ClientSecret = "{{resolve:secretsmanager:idp:SecretString:client_secret}}"
+		c.SrvAPIKey = "{{resolve:secretsmanager:idp:SecretString:api_key::}}"
 		c.KMSKey = keyARN
 	},
 }
@@ -129,6 +149,12 @@ func run(m *testing.M) int {
 		return 1
 	}
 	defer os.RemoveAll(scratch)
+	// What else the path may hold must not upset the shell that copies the file.
+	caFile = filepath.Join(scratch, "it's a $(bundle).pem")
+	if err := os.WriteFile(caFile, certificate(), 0o600); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
 	for name := range variants {
 		synthesizedOnce[name] = new(sync.Once)
 	}
@@ -161,13 +187,13 @@ func synthesize(t *testing.T, cfg config.Config, dir string, bundle bool) synthe
 	if !bundle {
 		flags["aws:cdk:bundling-stacks"] = []string{}
 	}
-	return synthesizeWith(t, cfg, dir, flags)
+	return synthesizeWith(t, cfg, source, dir, flags)
 }
 
-func synthesizeWith(t *testing.T, cfg config.Config, dir string, flags map[string]any) synthesized {
+func synthesizeWith(t *testing.T, cfg config.Config, from Source, dir string, flags map[string]any) synthesized {
 	t.Helper()
 	app := awscdk.NewApp(&awscdk.AppProps{Context: &flags, Outdir: jsii.String(dir), AnalyticsReporting: jsii.Bool(false)})
-	if err := New(app, cfg); err != nil {
+	if err := New(app, cfg, from); err != nil {
 		t.Fatal(err)
 	}
 	app.Synth(nil)

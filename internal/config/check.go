@@ -48,6 +48,16 @@ var (
 	baseURL = check[string]{"an absolute https URL (http only for localhost), no user name, no query, no fragment",
 		func(s string) bool { return isEndpoint(s) && !strings.Contains(s, "?") }}
 
+	fileName = check[string]{"the path of a PEM file, or the empty string for none",
+		func(s string) bool { return s == "" || strings.TrimSpace(s) != "" && !strings.ContainsRune(s, 0) }}
+
+	// CloudFormation User Guide, "Get a secret or secret value from Secrets Manager". A stage and a version id exclude
+	// each other. Braces would end the reference, and a quotation mark or a backslash would break the JSON document
+	// around it.
+	reference = matching("a reference such as "+referenceExample,
+		`^\{\{resolve:secretsmanager:(arn:aws[-a-z]*:secretsmanager:[a-z0-9-]+:[0-9]{12}:secret:)?[A-Za-z0-9/_+=.@-]+`+
+			`(:(SecretString)?(:[^:{}"\\[:cntrl:]]*(:([A-Za-z0-9/_+=.@-]*:?|:[A-Za-z0-9-]+))?)?)?\}\}$`)
+
 	// A key, not an alias: the key's policy and the service role's permission name the key itself.
 	kmsKey = matching(KMSKeyAWSOwned+", "+KMSKeyCreate+" or the ARN of a KMS key",
 		`^(`+KMSKeyAWSOwned+`|`+KMSKeyCreate+`|arn:aws[-a-z]*:kms:[a-z0-9-]+:[0-9]{12}:key/[A-Za-z0-9-]+)$`)
@@ -73,6 +83,19 @@ var (
 	grantTypes = elements{check: check[string]{"a list with " + GrantAuthorizationCode + ", " + GrantClientCredentials +
 		" or both", oneOf(GrantAuthorizationCode, GrantClientCredentials).ok}, atLeastOne: true}
 )
+
+const referenceExample = "{{resolve:secretsmanager:<secret>:SecretString:<json key>}}"
+
+// orReference allows a dynamic reference in the place of the value. What begins like one must be one: CloudFormation
+// resolves references wherever they stand in a text, and fails in the middle of a deploy on one that is misspelled.
+func orReference(c check[string]) check[string] {
+	return check[string]{c.want + ", or " + reference.want, func(s string) bool {
+		if strings.Contains(s, "{{resolve:") {
+			return reference.ok(s)
+		}
+		return c.ok(s)
+	}}
+}
 
 // isEndpoint says whether a URL may be called with credentials or advertised to clients.
 func isEndpoint(s string) bool {

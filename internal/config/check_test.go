@@ -9,6 +9,7 @@ import (
 func TestSingleKeys(t *testing.T) {
 	long := func(n int) string { return strings.Repeat("é", n) }
 	arn := "arn:aws:iam::210987654321:"
+	ref := "{{resolve:secretsmanager:idp:SecretString:client_secret}}"
 	for _, test := range []struct {
 		key     string
 		takes   []any
@@ -25,8 +26,8 @@ func TestSingleKeys(t *testing.T) {
 		{"prefix", []any{"", "a", "sof-hl-", "A1"}, []any{"1a", "-a", "a_", "a.", "a b", "é", 1.0}},
 		{"datastoreName", []any{"records", "Größe 1", "_.:/=+-%@"}, []any{"", long(257), "a!", "a\nb", "a(b)"}},
 		{"clientId", []any{"id", "a b"}, []any{"", "  ", "a\tb", "é"}},
-		{"clientSecret", []any{"", "s3cr%t with space"}, []any{"a\nb", "é"}},
-		{"srvAPIKey", []any{"", "ory_pat_x+/="}, []any{"a b", "a\n", "é"}},
+		{"clientSecret", []any{"", ref}, []any{"a\nb", "é", ref + "x", " " + ref}},
+		{"srvAPIKey", []any{"", ref}, []any{"a b", "a\n", "é", ref + "x"}},
 		{"authEndpoint", []any{"https://idp.example/", "https://idp.example:8443/base", "http://localhost:4444",
 			"http://127.0.0.1:4444/", "http://[::1]:4444/"},
 			[]any{"idp.example", "//idp.example", "/", "https:", "https://", "https:///x", "https:idp", "ftp://idp.example",
@@ -42,6 +43,7 @@ func TestSingleKeys(t *testing.T) {
 		{"authEndpointRevoke", []any{"https://idp.example/revoke", ""}, []any{"x"}},
 		{"authEndpointRegister", []any{"https://idp.example/register", ""}, []any{"x"}},
 		{"authEndpointManage", []any{"https://idp.example/manage", ""}, []any{"x"}},
+		{"authCaBundle", []any{"", "ca.pem", "/etc/ssl/ca.pem"}, []any{" ", "a\x00", 1.0}},
 		{"introspectionAuth", []any{"auto", "none"}, []any{"Auto", "", "apikey", true}},
 		{"requiredAudience", []any{"", "datastore", "https://fhir.example/"}, []any{"  ", 1.0}},
 		{"trustedIssuers", []any{"https://idp.example/", "accounts.example"}, []any{[]any{"a b"}, []any{""}}},
@@ -59,6 +61,7 @@ func TestSingleKeys(t *testing.T) {
 			[]any{"", "Create", "1234abcd", "alias/x", "arn:aws:kms:us-east-1:111122223333:alias/x",
 				"arn:aws:kms:us-east-1:1:key/x"}},
 		{"healthLakeAccess", []any{"read-write", "read-only"}, []any{"write", ""}},
+		{"restrictInvokeToAccount", []any{true, "false"}, []any{"on"}},
 		{"secretName", []any{"SOF-HL", "a/b_c+d=e.f@g", strings.Repeat("a", 512)},
 			[]any{"", strings.Repeat("a", 513), "a b", "a:b", "é"}},
 		{"secretAdmins", []any{"", arn + "role/Admin", arn + "user/a/b/jo@example.com," + arn + "role/x",
@@ -79,6 +82,54 @@ func TestSingleKeys(t *testing.T) {
 		}
 		for _, v := range test.refuses {
 			faults(t, test.key, map[string]any{test.key: v})
+		}
+	}
+}
+
+func TestReferences(t *testing.T) {
+	arn := "arn:aws:secretsmanager:us-east-1:210987654321:secret:idp/client-AbCdEf"
+	for inner, want := range map[string]bool{
+		"secretsmanager:idp": true, "secretsmanager:idp/client-1": true, "secretsmanager:" + arn: true,
+		"secretsmanager:idp:SecretString": true, "secretsmanager:idp:SecretString:": true,
+		"secretsmanager:idp:SecretString:client_secret": true, "secretsmanager:" + arn + ":SecretString:client secret": true,
+		"secretsmanager:idp:SecretString:key:AWSPREVIOUS": true, "secretsmanager:idp:SecretString:key:AWSPREVIOUS:": true,
+		"secretsmanager:idp:SecretString:key::0a1b-2c": true, "secretsmanager:idp::::": true,
+
+		"secretsmanager:": false, "secretsmanager": false, "secretsmanager:a b": false,
+		"secretsmanager:idp:SecretBinary":     false,
+		"secretsmanager:idp:secretstring:key": false, "secretsmanager:idp:SecretString:key:STAGE:0a1b": false,
+		"secretsmanager:idp:SecretString:k:s::x": false, `secretsmanager:idp:SecretString:k"`: false,
+		`secretsmanager:idp:SecretString:k\`: false, "secretsmanager:idp:SecretString:k}": false,
+		"secretsmanager:arn:aws:ssm:us-east-1:210987654321:secret:x": false, "ssm:name:1": false, "ssm-secure:name:1": false,
+	} {
+		for _, key := range []string{"clientSecret", "srvAPIKey"} {
+			context := map[string]any{key: "{{resolve:" + inner + "}}"}
+			if want {
+				accepts(t, context)
+			} else {
+				faults(t, key, context)
+			}
+		}
+	}
+	says(t, map[string]any{"srvAPIKey": "{{resolve:ssm-secure:key}}"}, "error srvAPIKey: got (hidden, 26 characters), "+
+		"want printable ASCII characters without spaces, or a reference such as "+
+		"{{resolve:secretsmanager:<secret>:SecretString:<json key>}}")
+}
+
+// A literal works, and says what it costs.
+func TestLiteralCredentials(t *testing.T) {
+	for _, test := range []struct{ key, value, length, variable string }{
+		{"clientSecret", "s3cr%t with space", "17", "CLIENT_SECRET"},
+		{"srvAPIKey", "ory_pat_x+/=", "12", "SRV_API_KEY"},
+		{"clientSecret", "{{mustache}}", "12", "CLIENT_SECRET"},
+	} {
+		context := map[string]any{test.key: test.value}
+		says(t, context, "warning "+test.key+": got (hidden, "+test.length+" characters), want no "+test.key+
+			" here: it can be read in cdk.out, in the CDK's assets bucket and in the CloudFormation template; leave it out "+
+			"and run make deploy with "+test.variable+" in the environment, or refer to it with {{resolve:secretsmanager:…}}")
+		c, _ := Parse(with(context))
+		if got := c.ClientSecret + c.SrvAPIKey; got != test.value {
+			t.Errorf("read %q, want %q", got, test.value)
 		}
 	}
 }

@@ -43,7 +43,9 @@ type Config struct {
 	PreloadData     bool
 	PreloadDataType string // PreloadSynthea where PreloadData is true, otherwise empty
 
-	ClientID     string
+	ClientID string
+	// These two are what stands in the context: a literal, a dynamic reference to another secret, which CloudFormation
+	// resolves, or nothing.
 	ClientSecret string
 	SrvAPIKey    string
 
@@ -60,6 +62,7 @@ type Config struct {
 	AuthEndpointManage     string
 
 	IntrospectionAuth         string   // one of the IntrospectionAuth constants
+	AuthCABundle              string   // key authCaBundle: path of a PEM file; empty: the system's roots
 	IntrospectionCacheSeconds int      // 0: every request asks the provider
 	RequiredAudience          string   // empty: not required
 	TrustedIssuers            []string // empty: any
@@ -71,6 +74,8 @@ type Config struct {
 	GrantTypes               []string
 	KMSKey                   string // key kmsKey: KMSKeyAWSOwned, KMSKeyCreate or a key's ARN
 	HealthLakeAccess         string
+
+	RestrictInvokeToAccount bool // HealthLake may call the function for this account alone
 
 	SecretName   string
 	SecretAdmins []string // IAM role or user ARNs

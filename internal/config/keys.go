@@ -9,7 +9,7 @@ import (
 type key struct {
 	name   string
 	also   string           // a second spelling that users know; both at once are an error
-	secret bool             // the value is never shown
+	secret string           // not "": the value is never shown; this environment variable fills it at deploy time
 	sample string           // the sample file's placeholder: a value that contains it earns a warning
 	absent func(Config) any // the value where the context has none, nil for "there must be one"
 	value  value
@@ -56,16 +56,16 @@ var keys = []key{
 
 	{name: "clientId", absent: required, sample: sampleClientID,
 		value: text(func(c *Config) *string { return &c.ClientID }, clientID)},
-	{name: "clientSecret", absent: otherwise(""), secret: true, sample: sampleClientSecret,
-		value: text(func(c *Config) *string { return &c.ClientSecret }, clientSecret)},
+	{name: "clientSecret", absent: otherwise(""), secret: "CLIENT_SECRET", sample: sampleClientSecret,
+		value: text(func(c *Config) *string { return &c.ClientSecret }, orReference(clientSecret))},
 	{name: "authEndpoint", also: "authEndPoint", absent: required, sample: sampleHost,
 		value: text(func(c *Config) *string { return &c.AuthEndpoint }, baseURL)},
 	{name: "authEndpointToken", absent: required, sample: sampleHost,
 		value: text(func(c *Config) *string { return &c.AuthEndpointToken }, endpointURL)},
 	{name: "authEndpointIntrospect", absent: required, sample: sampleHost,
 		value: text(func(c *Config) *string { return &c.AuthEndpointIntrospect }, endpointURL)},
-	{name: "srvAPIKey", absent: otherwise(""), secret: true, sample: sampleAPIKey,
-		value: text(func(c *Config) *string { return &c.SrvAPIKey }, apiKey)},
+	{name: "srvAPIKey", absent: otherwise(""), secret: "SRV_API_KEY", sample: sampleAPIKey,
+		value: text(func(c *Config) *string { return &c.SrvAPIKey }, orReference(apiKey))},
 
 	// The metadata's endpoints. An empty value means that the provider has no such endpoint, except for the
 	// authorization endpoint, which HealthLake requires.
@@ -89,6 +89,8 @@ var keys = []key{
 	{name: "introspectionAuth", absent: otherwise(IntrospectionAuthAuto),
 		value: text(func(c *Config) *string { return &c.IntrospectionAuth }, oneOf(IntrospectionAuthAuto,
 			IntrospectionAuthBearer, IntrospectionAuthBasic, IntrospectionAuthPost, IntrospectionAuthNone))},
+	{name: "authCaBundle", absent: otherwise(""),
+		value: text(func(c *Config) *string { return &c.AuthCABundle }, fileName)},
 	{name: "introspectionCacheSeconds", absent: otherwise(0),
 		value: number(func(c *Config) *int { return &c.IntrospectionCacheSeconds }, between(0, 300))},
 	{name: "requiredAudience", absent: otherwise(""),
@@ -111,6 +113,8 @@ var keys = []key{
 		value: text(func(c *Config) *string { return &c.KMSKey }, kmsKey)},
 	{name: "healthLakeAccess", absent: otherwise(AccessReadWrite),
 		value: text(func(c *Config) *string { return &c.HealthLakeAccess }, oneOf(AccessReadWrite, AccessReadOnly))},
+	{name: "restrictInvokeToAccount", absent: otherwise(false),
+		value: flag(func(c *Config) *bool { return &c.RestrictInvokeToAccount })},
 
 	{name: "secretName", absent: otherwise("SOF-HL"),
 		value: text(func(c *Config) *string { return &c.SecretName }, secretName)},

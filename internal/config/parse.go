@@ -2,6 +2,7 @@ package config
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 	"strings"
 )
@@ -89,7 +90,7 @@ func (p *parser) useDefault(k key) {
 // use checks and stores what the context holds under one of k's spellings.
 func (p *parser) use(k key, spelling string, raw any) {
 	display := show
-	if k.secret {
+	if k.secret != "" {
 		display = hide
 	}
 	if offender, ok := k.value.set(&p.config, raw); !ok {
@@ -97,8 +98,17 @@ func (p *parser) use(k key, spelling string, raw any) {
 		p.report(k.name, Problem{Key: spelling, Got: display(offender), Want: k.value.want})
 		return
 	}
-	if s, _ := toDigits(raw); k.sample != "" && strings.Contains(s, k.sample) {
-		p.report(k.name, Problem{Key: spelling, Got: display(raw), Warning: true,
-			Want: "your own value: this is the sample's placeholder"})
+	s, _ := toDigits(raw)
+	var want []string
+	if k.sample != "" && strings.Contains(s, k.sample) {
+		want = append(want, "your own value: this is the sample's placeholder")
+	}
+	if k.secret != "" && s != "" && !reference.ok(s) {
+		want = append(want, fmt.Sprintf("no %s here: it can be read in cdk.out, in the CDK's assets bucket and in the "+
+			"CloudFormation template; leave it out and run make deploy with %s in the environment, or refer to it with "+
+			"{{resolve:secretsmanager:…}}", k.name, k.secret))
+	}
+	if len(want) > 0 {
+		p.report(k.name, Problem{Key: spelling, Got: display(raw), Want: strings.Join(want, "; and "), Warning: true})
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"os"
 	"reflect"
 	"slices"
+	"strings"
 	"testing"
 )
 
@@ -169,7 +170,8 @@ func TestAllFaultsAtOnce(t *testing.T) {
 			`<prefix>Roles`,
 		`error datastoreName: got nothing, want 1 to 256 letters, digits, spaces or _.:/=+-%@`,
 		`error preloadDataType: got "REAL", want SYNTHEA, because preloadData is true`,
-		`error clientSecret: got (hidden, a list), want printable ASCII characters`,
+		`error clientSecret: got (hidden, a list), want printable ASCII characters, or a reference such as ` +
+			`{{resolve:secretsmanager:<secret>:SecretString:<json key>}}`,
 		`error authEndPoint: got "idp.example", want an absolute https URL (http only for localhost), no user name, ` +
 			`no query, no fragment`,
 		`error unknown key authEndpiont, did you mean authEndpoint?`,
@@ -177,7 +179,8 @@ func TestAllFaultsAtOnce(t *testing.T) {
 			`no user name, no fragment`,
 		`error authEndpointIntrospect: got "https:(hidden)@idp.example/introspect", want an absolute https URL ` +
 			`(http only for localhost), no user name, no fragment`,
-		`error srvAPIKey: got (hidden, 13 characters), want printable ASCII characters without spaces`,
+		`error srvAPIKey: got (hidden, 13 characters), want printable ASCII characters without spaces, or ` +
+			`a reference such as {{resolve:secretsmanager:<secret>:SecretString:<json key>}}`,
 		`error healthLakeAccess: got "all", want read-write or read-only`,
 		`error lambdaArchitecture: got "amd64", want arm64 or x86_64`,
 		`error lambdaConcurentExecutions: got "0", want a whole number, at least 1`,
@@ -225,10 +228,13 @@ func TestSampleContext(t *testing.T) {
 func TestPlaceholders(t *testing.T) {
 	says(t, map[string]any{"account": 123456789012.0},
 		"warning account: got 123456789012, want your own value: this is the sample's placeholder")
-	says(t, map[string]any{"clientSecret": sampleClientSecret},
-		"warning clientSecret: got (hidden, 25 characters), want your own value: this is the sample's placeholder")
-	says(t, map[string]any{"srvAPIKey": sampleAPIKey},
-		"warning srvAPIKey: got (hidden, 34 characters), want your own value: this is the sample's placeholder")
+	// One warning a key, also where a literal would earn one by itself.
+	for key, value := range map[string]string{"clientSecret": sampleClientSecret, "srvAPIKey": sampleAPIKey} {
+		got := lines(with(map[string]any{key: value}))
+		if len(got) != 1 || !strings.Contains(got[0], "want your own value: this is the sample's placeholder; and no "+key) {
+			t.Errorf("the sample's %s: %q", key, got)
+		}
+	}
 }
 
 // Whatever the context holds: no panic, a usable Config exactly where there is no error, never a secret in a message.

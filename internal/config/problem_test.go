@@ -7,13 +7,16 @@ import (
 
 func TestReport(t *testing.T) {
 	_, problems := Parse(with(map[string]any{
-		"account": "12345", "tagValue": "ä;", "authEndpiont": "x", "srvAPIKey": sampleAPIKey}))
+		"account": "12345", "tagValue": "ä;", "authEndpiont": "x", "srvAPIKey": "a b", "secretName": "my-secret"}))
 	var b strings.Builder
 	Report(&b, problems)
-	want := `error    account       got "12345"                  want 12 digits
-error    tagValue      got "ä;"                     want at most 256 letters, digits, spaces or _.:/=+-@
+	want := `error    account       got "12345"                 want 12 digits
+error    tagValue      got "ä;"                    want at most 256 letters, digits, spaces or _.:/=+-@
 error    authEndpiont  unknown key authEndpiont, did you mean authEndpoint?
-warning  srvAPIKey     got (hidden, 34 characters)  want your own value: this is the sample's placeholder
+error    srvAPIKey     got (hidden, 3 characters)  want printable ASCII characters without spaces, or a reference ` +
+		`such as {{resolve:secretsmanager:<secret>:SecretString:<json key>}}
+warning  secretName    got "my-secret"             want a name that does not end in a hyphen and six characters: ` +
+		`Secrets Manager may confuse it with an ARN
 Mend the errors in cdk.context.json, or give the values with -c key=value; then run the command again.
 `
 	if b.String() != want {

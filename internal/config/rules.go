@@ -18,7 +18,6 @@ var rules = []rule{
 	{[]string{"prefix"}, prefixRule},
 	{[]string{"prefix", "datastoreName"}, datastoreNameRule},
 	{[]string{"authEndpoint", "authIssuer", "authEndpointJwks", "smartCapabilities"}, ssoRule},
-	{[]string{"introspectionAuth", "clientSecret", "srvAPIKey"}, introspectionAuthRule},
 	{[]string{"authorizationStrategy", "smartCapabilities"}, capabilityRule},
 	{[]string{"authorizationStrategy", "smartCapabilities", "smartScopes"}, scopeRule},
 	{[]string{"kmsKey", "region"}, kmsKeyRule},
@@ -38,21 +37,6 @@ func regionRule(c Config) []Problem {
 	}
 	return []Problem{{Key: "region", Got: show(c.Region), Warning: true,
 		Want: "a region with HealthLake; known are " + strings.Join(healthLakeRegions, ", ")}}
-}
-
-func introspectionAuthRule(c Config) []Problem {
-	var needs, has string
-	switch c.IntrospectionAuth {
-	case IntrospectionAuthBearer:
-		needs, has = "srvAPIKey", c.SrvAPIKey
-	case IntrospectionAuthBasic, IntrospectionAuthPost:
-		needs, has = "clientSecret", c.ClientSecret
-	}
-	if needs == "" || has != "" {
-		return nil
-	}
-	return []Problem{{Key: "introspectionAuth", Got: fmt.Sprintf("%q without %s", c.IntrospectionAuth, needs),
-		Want: needs + " as well, or another introspectionAuth"}}
 }
 
 // kmsKeyRule: HealthLake encrypts with keys of its own region only.
