@@ -1,0 +1,144 @@
+package provider
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptrace"
+	"net/url"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// patience is how long one request may take. It is far above the budget, so that late is told from never.
+const patience = 10 * time.Second
+
+// maxDocument is far above what discovery documents and key sets hold.
+const maxDocument = 256 << 10
+
+// reply is what came of a request.
+type reply struct {
+	status   int
+	location string // of a redirect, without query
+	body     []byte
+	private  bool      // the host's address is one that only this machine or network reaches
+	notAfter time.Time // when the certificate ends; zero without TLS
+}
+
+// send makes one request without credentials and follows no redirect. Its errors come from explain.
+func (p *Provider) send(ctx context.Context, method, target string) (reply, error) {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	var r reply
+	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: func(info httptrace.GotConnInfo) {
+		if a, ok := info.Conn.RemoteAddr().(*net.TCPAddr); ok {
+			r.private = a.IP.IsLoopback() || a.IP.IsPrivate() || a.IP.IsLinkLocalUnicast()
+		}
+	}})
+	request, err := http.NewRequestWithContext(ctx, method, target, http.NoBody)
+	if err != nil {
+		return reply{}, errors.New("it is not a URL")
+	}
+	request.Header.Set("Accept", "application/json")
+	if method == http.MethodPost {
+		request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	}
+	response, err := p.transport.RoundTrip(request)
+	if err != nil {
+		return reply{}, explain(err)
+	}
+	defer response.Body.Close()
+	r.status = response.StatusCode
+	if location, err := response.Location(); err == nil {
+		location.RawQuery, location.Fragment, location.User = "", "", nil
+		if r.location = location.String(); location.Host == "" {
+			r.location = location.Path // without a host it is on the same one
+		}
+	}
+	if response.TLS != nil && len(response.TLS.PeerCertificates) > 0 {
+		r.notAfter = response.TLS.PeerCertificates[0].NotAfter
+	}
+	r.body, err = io.ReadAll(io.LimitReader(response.Body, maxDocument+1))
+	if err != nil {
+		return reply{}, explain(err)
+	}
+	if len(r.body) > maxDocument {
+		return reply{}, fmt.Errorf("the answer is over %d KiB", maxDocument>>10)
+	}
+	return r, nil
+}
+
+// explain says of a connection's error what a person can do something about. The text quotes nothing of an answer.
+func explain(err error) error {
+	var (
+		name      *net.DNSError
+		invalid   x509.CertificateInvalidError
+		authority x509.UnknownAuthorityError
+		host      x509.HostnameError
+		record    tls.RecordHeaderError
+		alert     tls.AlertError
+		operation *net.OpError
+		timeout   net.Error
+	)
+	switch {
+	case errors.As(err, &name) && name.IsNotFound:
+		return fmt.Errorf("the host %s does not resolve", name.Name)
+	case errors.As(err, &name):
+		return fmt.Errorf("the host %s could not be looked up: no name server answers", name.Name)
+	case errors.As(err, &invalid) && invalid.Reason == x509.Expired && invalid.Cert.NotAfter.Before(time.Now()):
+		return fmt.Errorf("the certificate expired on %s", invalid.Cert.NotAfter.UTC().Format(time.DateOnly))
+	case errors.As(err, &invalid):
+		return errors.New("the certificate is not valid")
+	case errors.As(err, &authority):
+		return errors.New("the certificate is signed by an authority that is not trusted")
+	case errors.As(err, &host):
+		return fmt.Errorf("the certificate is not for %s", host.Host)
+	case errors.As(err, &record):
+		return errors.New("the answer is not TLS")
+	case errors.As(err, &alert):
+		return errors.New("the server refuses TLS 1.2 and later")
+	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &timeout) && timeout.Timeout():
+		return errors.New("no answer in time")
+	case errors.Is(err, syscall.ECONNREFUSED):
+		return errors.New("nothing listens there")
+	case errors.Is(err, syscall.EHOSTUNREACH), errors.Is(err, syscall.ENETUNREACH):
+		return errors.New("the network does not reach it")
+	case errors.As(err, &operation):
+		return errors.New("the connection broke")
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		return errors.New("the server closed the connection")
+	}
+	// Go's client finds out about TLS to a port without by a text alone.
+	if strings.Contains(err.Error(), "server gave HTTP response to HTTPS client") {
+		return errors.New("the answer is not TLS")
+	}
+	return errors.New("the answer is not HTTP")
+}
+
+// advice is what to do about a key whose endpoint cannot be reached.
+func advice(key string, err error) string {
+	text := err.Error()
+	switch {
+	case strings.Contains(text, "authority"):
+		return "install the whole certificate chain there, or name your own authority in authCaBundle"
+	case strings.Contains(text, "certificate"):
+		return "renew the certificate there, or correct the host in " + key
+	case strings.Contains(text, "TLS"):
+		return "correct the port in " + key + ", or have TLS 1.2 or later there"
+	}
+	return "correct " + key + ", or see that the provider runs and this machine reaches it"
+}
+
+// host is a URL's host and port for people.
+func host(target string) string {
+	if u, err := url.Parse(target); err == nil && u.Host != "" {
+		return u.Host
+	}
+	return target
+}

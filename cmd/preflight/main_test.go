@@ -1,0 +1,250 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"healthlake-smart-on-fhir/cmd/preflight/internal/checklist"
+	"healthlake-smart-on-fhir/internal/config"
+)
+
+const secret, key = "s3cret-s3cret", "k3y-k3y"
+
+// folder is a project with a context, to which changes are made; nil takes a key away.
+func folder(t *testing.T, changes map[string]any) string {
+	t.Helper()
+	context := map[string]any{
+		"account": "210987654321", "region": "eu-west-2", "tagName": "a", "tagValue": "b", "prefix": "t-",
+		"datastoreName": "records", "clientId": "me", "introspectionAuth": "basic",
+	}
+	for k, v := range changes {
+		context[k] = v
+		if v == nil {
+			delete(context, k)
+		}
+	}
+	text, err := json.MarshalIndent(context, "", "  ")
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "cdk.context.json"), text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+// run runs the command without AWS and returns what it printed.
+func run(t *testing.T, stdin string, args ...string) (status int, stdout, stderr string) {
+	t.Helper()
+	t.Setenv("PATH", t.TempDir()) // no aws
+	var out, complaints strings.Builder
+	p := process{
+		getenv: func(name string) string {
+			return map[string]string{"CLIENT_SECRET": secret, "SRV_API_KEY": key}[name]
+		},
+		stdin: strings.NewReader(stdin), stdout: &out, stderr: &complaints,
+	}
+	status = p.run(context.Background(), args)
+	for _, s := range []string{secret, key, "the-token"} {
+		if strings.Contains(out.String()+complaints.String(), s) {
+			t.Errorf("%s is printed:\n%s%s", s, out.String(), complaints.String())
+		}
+	}
+	return status, out.String(), complaints.String()
+}
+
+// startIDP is a provider on this machine, with its introspection endpoint at /admin, which its document names or not.
+func startIDP(t *testing.T, changes map[string]any) string {
+	t.Helper()
+	mux := http.NewServeMux()
+	server := httptest.NewServer(mux)
+	t.Cleanup(server.Close)
+	document := map[string]any{
+		"issuer": server.URL + "/", "authorization_endpoint": server.URL + "/auth", "token_endpoint": server.URL + "/token",
+		"introspection_endpoint": server.URL + "/admin", "jwks_uri": server.URL + "/keys",
+		"grant_types_supported":            []string{"authorization_code", "client_credentials"},
+		"code_challenge_methods_supported": []string{"S256"},
+	}
+	for k, v := range changes {
+		document[k] = v
+	}
+	mux.HandleFunc("/.well-known/openid-configuration", func(w http.ResponseWriter, _ *http.Request) {
+		_ = json.NewEncoder(w).Encode(document)
+	})
+	mux.HandleFunc("/auth", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusBadRequest) })
+	mux.HandleFunc("POST /token", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusBadRequest) })
+	mux.HandleFunc("/keys", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, `{"keys":[{"kty":"EC"}]}`) })
+	mux.HandleFunc("POST /admin", func(w http.ResponseWriter, r *http.Request) {
+		if _, password, _ := r.BasicAuth(); password != secret {
+			w.WriteHeader(http.StatusUnauthorized)
+		} else if r.PostFormValue("token") == "the-token" {
+			fmt.Fprint(w, `{"active":true,"exp":4102444800,"scope":"patient/*.rs?a&b","patient":"p1"}`)
+		} else {
+			fmt.Fprint(w, `{"active":false}`)
+		}
+	})
+	return server.URL
+}
+
+func TestUsage(t *testing.T) {
+	good := folder(t, map[string]any{"authEndpoint": "https://idp.example/"})
+	broken := t.TempDir()
+	if err := os.WriteFile(filepath.Join(broken, "cdk.context.json"), []byte(`{"clientSecret": "`+secret+`",}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range []struct {
+		args []string
+		want string
+	}{
+		{[]string{"--nonsense"}, "nonsense"},
+		{[]string{"extra"}, `"extra" is no option`},
+		{[]string{"-c", "account"}, `-c "account" is not key=value`},
+		{[]string{"--calls", "0"}, "--calls"},
+		{[]string{"--offline", "--write"}, "--write needs the network"},
+		{[]string{"--offline", "--token-stdin"}, "--token-stdin needs the network"},
+		{[]string{"--token-stdin"}, "one token on standard input"},
+		{[]string{"--dir", broken}, "cdk.context.json: not JSON, line 1"},
+	} {
+		status, stdout, stderr := run(t, " \n", append([]string{"--dir", good}, test.args...)...)
+		if status != 2 || !strings.Contains(stderr, test.want) || stdout != "" {
+			t.Errorf("%v: status %d\n%s%s", test.args, status, stdout, stderr)
+		}
+	}
+	if status, _, stderr := run(t, "", "--help"); status != 0 || !strings.Contains(stderr, "--offline") && !strings.Contains(stderr, "-offline") {
+		t.Errorf("--help: status %d\n%s", status, stderr)
+	}
+}
+
+// A broken context: every fault is a line, and nothing else is tried.
+func TestBrokenContext(t *testing.T) {
+	dir := folder(t, map[string]any{"account": "12345", "regoin": "eu-west-2", "authEndpoint": "idp.example",
+		"clientSecret": []any{secret}})
+	status, stdout, stderr := run(t, "", "--dir", dir)
+	if status != 1 || stderr != "" {
+		t.Errorf("status %d, %s", status, stderr)
+	}
+	for _, want := range []string{
+		"failed   context account", `got "12345"`, "mend: want 12 digits",
+		"failed   context regoin", "did you mean region?",
+		"failed   context authEndpoint ", `got "idp.example"`,
+		"failed   context clientSecret", "(hidden, a list)",
+		"skipped  introspection credentials", "the context has errors", "skipped  AWS account",
+	} {
+		if !strings.Contains(stdout, want) {
+			t.Errorf("no %s in\n%s", want, stdout)
+		}
+	}
+}
+
+func TestOffline(t *testing.T) {
+	dir := folder(t, map[string]any{"authEndpoint": "https://idp.example/", "authEndpointToken": "https://idp.example/token",
+		"authEndpointIntrospect": "https://idp.example/introspect"})
+	status, stdout, _ := run(t, "", "--dir", dir, "--offline", "--json")
+	var d checklist.Document
+	if err := json.Unmarshal([]byte(stdout), &d); err != nil {
+		t.Fatalf("%v\n%s", err, stdout)
+	}
+	if status != 0 || d.Status != checklist.OK || d.Checks.Count(checklist.OK) != 2 || d.Checks.Count(checklist.Skipped) != 12 {
+		t.Errorf("status %d\n%s", status, stdout)
+	}
+	// A rule of SMART that is only a recommendation.
+	status, stdout, _ = run(t, "", "--dir", dir, "--offline", "-c", "smartScopes=openid")
+	if status != 0 || !strings.Contains(stdout, "warning  SMART metadata") || !strings.Contains(stdout, "lacks fhirUser") {
+		t.Errorf("status %d\n%s", status, stdout)
+	}
+	// And one that is broken.
+	status, stdout, _ = run(t, "", "--dir", dir, "--offline", "-c", "grantTypes=client_credentials")
+	if status != 1 || !strings.Contains(stdout, "failed   SMART metadata") || !strings.Contains(stdout, "mend: correct grantTypes") {
+		t.Errorf("status %d\n%s", status, stdout)
+	}
+}
+
+// From the issuer alone to a configuration that is checked, with a token.
+func TestWriteAndToken(t *testing.T) {
+	idp := startIDP(t, nil)
+	dir := folder(t, map[string]any{"authIssuer": idp, "authEndpointToken": "https://old.example/token"})
+	status, stdout, stderr := run(t, "the-token\n", "--dir", dir, "--write", "--token-stdin", "--calls", "2",
+		"--datastore-endpoint", "https://d.example/r4/")
+	if status != 0 {
+		t.Errorf("status %d\n%s%s", status, stdout, stderr)
+	}
+	for _, want := range []string{
+		`authIssuer: "` + idp + `/", was "` + idp + `"`,
+		`authEndpointToken: "` + idp + `/token", was "https://old.example/token"`,
+		`authEndpointRevoke: "", was nothing`,
+		"ok       write", "ok       token", "of 2 calls", "skipped  AWS account",
+		`"isAuthorized": true`, `"scope": "patient/*.rs?a&b"`, `"patient": "p1"`, `"aud": "https://d.example/r4/"`,
+		`"iamRoleARN": "arn:aws:iam::210987654321:role/t-Role-for-HealthLake"`,
+	} {
+		if !strings.Contains(stdout, want) {
+			t.Errorf("no %s in\n%s", want, stdout)
+		}
+	}
+	// Once more there is nothing to change.
+	status, stdout, _ = run(t, "", "--dir", dir, "--write", "--calls", "1")
+	if status != 0 || !strings.Contains(stdout, "0 keys changed") || strings.Contains(stdout, "Changed in") {
+		t.Errorf("status %d\n%s", status, stdout)
+	}
+	// Placeholders of the sample do not stay, and an issuer may come from the command line.
+	dir = folder(t, map[string]any{"authEndPoint": "https://main-oauth2-server-link.com/"})
+	status, stdout, _ = run(t, "", "--dir", dir, "--write", "--calls", "1", "-c", "authIssuer="+idp+"/")
+	text, err := os.ReadFile(filepath.Join(dir, "cdk.context.json"))
+	if status != 0 || err != nil || !strings.Contains(string(text), `"authEndPoint": "`+idp+`/"`) ||
+		!strings.Contains(string(text), `"authIssuer": "`+idp+`/"`) {
+		t.Errorf("status %d, %v\n%s\n%s", status, err, stdout, text)
+	}
+}
+
+func TestWriteRefuses(t *testing.T) {
+	for _, test := range []struct {
+		name    string
+		context map[string]any
+		idp     map[string]any
+		want    string
+	}{
+		{"no issuer", map[string]any{}, nil, "there is no issuer"},
+		{"not a URL", map[string]any{"authIssuer": "idp.example"}, nil, "there is no issuer"},
+		{"another's document", map[string]any{"authIssuer": "<idp>"}, map[string]any{"issuer": "https://evil.example/"},
+			`is the document of the issuer "https://evil.example/"`},
+		{"unencrypted endpoint", map[string]any{"authIssuer": "<idp>"}, map[string]any{"token_endpoint": "http://idp.example/t"},
+			"not usable: authEndpointToken"},
+		{"no document", map[string]any{"authIssuer": "<idp>/realm"}, nil, "HTTP 404"},
+		{"no bundle", map[string]any{"authIssuer": "<idp>", "authCaBundle": "missing.pem"}, nil, "missing.pem"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			idp := startIDP(t, test.idp)
+			if s, _ := test.context["authIssuer"].(string); s != "" {
+				test.context["authIssuer"] = strings.Replace(s, "<idp>", idp, 1)
+			}
+			dir := folder(t, test.context)
+			before, _ := os.ReadFile(filepath.Join(dir, "cdk.context.json"))
+			status, stdout, _ := run(t, "", "--dir", dir, "--write")
+			after, _ := os.ReadFile(filepath.Join(dir, "cdk.context.json"))
+			if status != 1 || !strings.Contains(stdout, "failed   write") || !strings.Contains(stdout, test.want) {
+				t.Errorf("status %d\n%s", status, stdout)
+			}
+			if string(before) != string(after) {
+				t.Errorf("written:\n%s", after)
+			}
+		})
+	}
+}
+
+func TestServiceRole(t *testing.T) {
+	for region, want := range map[string]string{
+		"eu-west-2": "arn:aws:iam::1:role/p-Role-for-HealthLake", "us-gov-west-1": "arn:aws-us-gov:iam::1:role/p-Role-for-HealthLake",
+		"cn-north-1": "arn:aws-cn:iam::1:role/p-Role-for-HealthLake",
+	} {
+		if got := serviceRole(config.Config{Account: "1", Prefix: "p-", Region: region}); got != want {
+			t.Errorf("%s: got %s", region, got)
+		}
+	}
+}

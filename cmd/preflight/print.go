@@ -1,0 +1,34 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+
+	"healthlake-smart-on-fhir/cmd/preflight/internal/cdkcontext"
+	"healthlake-smart-on-fhir/cmd/preflight/internal/checklist"
+)
+
+// print writes everything for a terminal.
+func print(w io.Writer, l checklist.List, changes []string, answer []byte) error {
+	if len(changes) > 0 {
+		fmt.Fprintf(w, "Changed in %s:\n", cdkcontext.File)
+		for _, c := range changes {
+			fmt.Fprintf(w, "  %s\n", c)
+		}
+		fmt.Fprintln(w)
+	}
+	if err := l.Table(w); err != nil {
+		return err
+	}
+	if answer == nil {
+		return nil
+	}
+	var pretty bytes.Buffer
+	if err := json.Indent(&pretty, answer, "", "  "); err != nil {
+		return err
+	}
+	_, err := fmt.Fprintf(w, "\nHealthLake would get for this token:\n%s\n", pretty.String())
+	return err
+}
