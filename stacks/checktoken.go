@@ -87,7 +87,10 @@ func newCheckTokenStack(d deployment, props checkTokenProps) (awscdk.Stack, erro
 func newFunction(
 	d deployment, props checkTokenProps, stack awscdk.Stack, role awsiam.IRole, logGroup awslogs.ILogGroup,
 ) (awslambda.Function, error) {
-	environment := functionEnvironment(d.cfg, props.secretARN)
+	environment, err := functionEnvironment(d.cfg, props.secretARN)
+	if err != nil {
+		return nil, err
+	}
 	bundling := bundlingOptions(props.source)
 	if d.cfg.AuthCABundle != "" {
 		bundle, err := props.source.caBundle(d.cfg.AuthCABundle)
@@ -167,13 +170,28 @@ func reservedConcurrency(cfg config.Config) *float64 {
 	return jsii.Number(cfg.LambdaReservedConcurrency)
 }
 
-func functionEnvironment(cfg config.Config, secretARN *string) map[string]*string {
+func functionEnvironment(cfg config.Config, secretARN *string) (map[string]*string, error) {
 	environment := map[string]*string{
 		"SECRET_ID":          secretARN,
 		"INTROSPECTION_AUTH": jsii.String(cfg.IntrospectionAuth),
 	}
-	if cfg.RequiredAudience != "" {
-		environment["REQUIRED_AUDIENCE"] = jsii.String(cfg.RequiredAudience)
+	if cfg.TokenValidation == config.TokenValidationJWT {
+		environment["TOKEN_VALIDATION"] = jsii.String(cfg.TokenValidation)
+		environment["AUTH_ISSUER"] = jsii.String(cfg.AuthIssuer)
+		environment["AUTH_ENDPOINT_JWKS"] = jsii.String(cfg.AuthEndpointJwks)
+	}
+	if len(cfg.RequiredAudience) > 0 {
+		environment["REQUIRED_AUDIENCE"] = jsii.String(strings.Join(cfg.RequiredAudience, " "))
+	}
+	if len(cfg.RequiredScope) > 0 {
+		environment["REQUIRED_SCOPE"] = jsii.String(strings.Join(cfg.RequiredScope, " "))
+	}
+	if len(cfg.ClaimNames) > 0 {
+		names, err := compactJSON(cfg.ClaimNames)
+		if err != nil {
+			return nil, err
+		}
+		environment["CLAIM_NAMES"] = jsii.String(names)
 	}
 	if len(cfg.TrustedIssuers) > 0 {
 		environment["TRUSTED_ISSUERS"] = jsii.String(strings.Join(cfg.TrustedIssuers, " "))
@@ -181,7 +199,7 @@ func functionEnvironment(cfg config.Config, secretARN *string) map[string]*strin
 	if cfg.IntrospectionCacheSeconds > 0 {
 		environment["INTROSPECTION_CACHE_SECONDS"] = jsii.String(strconv.Itoa(cfg.IntrospectionCacheSeconds))
 	}
-	return environment
+	return environment, nil
 }
 
 // newAlias adds the alias on the function's current version. Every change to code or settings makes a new version, and

@@ -63,7 +63,9 @@ func TestFunctionSettings(t *testing.T) {
 		"Environment": map[string]any{"Variables": map[string]any{
 			"SECRET_ID":          map[string]any{"Fn::ImportValue": "sof-hl-Secret:ExportsOutputRefSecret34AA9512"},
 			"INTROSPECTION_AUTH": "basic",
-			"REQUIRED_AUDIENCE":  "datastore",
+			"REQUIRED_AUDIENCE":  "datastore https://fhir.example/",
+			"REQUIRED_SCOPE":     "fhir launch",
+			"CLAIM_NAMES":        `{"fhirUser":"https://clinic.example/fhirUser"}`,
 			"TRUSTED_ISSUERS":    "https://a.example/ https://b.example/",
 			"AUTH_CA_BUNDLE":     "ca.pem",
 
@@ -71,6 +73,25 @@ func TestFunctionSettings(t *testing.T) {
 		}},
 	})
 	tmpl.HasResourceProperties(jsii.String("AWS::Logs::LogGroup"), map[string]any{"RetentionInDays": 365})
+}
+
+func TestFunctionThatVerifiesJWTs(t *testing.T) {
+	s := get(t, "givenKey")
+	_, function := s.stacks["CheckToken"].one(t, "AWS::Lambda::Function")
+	for name, want := range map[string]string{
+		"TOKEN_VALIDATION": "jwt", "AUTH_ISSUER": "https://idp.example/", "REQUIRED_AUDIENCE": "datastore",
+		"AUTH_ENDPOINT_JWKS": "https://idp.example/.well-known/jwks.json",
+	} {
+		if got := at(function, "Properties", "Environment", "Variables", name); got != want {
+			t.Errorf("%s is %v, want %s", name, got, want)
+		}
+	}
+	// It shows nobody any credentials, so a deploy asks for none.
+	for name := range at(s.stacks["Secret"].json, "Parameters").(map[string]any) {
+		if name != "BootstrapVersion" {
+			t.Errorf("the secret's stack has the parameter %s", name)
+		}
+	}
 }
 
 func TestFunctionPermissions(t *testing.T) {

@@ -57,6 +57,9 @@ func newSecretStack(d deployment, props secretProps) (secretStack, error) {
 // belongs in it that changes for other reasons than the settings themselves.
 func secretDocument(d deployment, stack awscdk.Stack) (string, error) {
 	auth := d.cfg.IntrospectionAuth
+	if d.cfg.TokenValidation == config.TokenValidationJWT {
+		auth = config.IntrospectionAuthNone // nobody is asked
+	}
 	clientSecret := credential{
 		id:          "ClientSecret",
 		description: "Secret of client " + d.cfg.ClientID + " at the identity provider",

@@ -25,7 +25,8 @@ func TestSecretDocument(t *testing.T) {
 			deployed = map[string]string{"ClientSecret": "given at deploy time", "SrvAPIKey": "and !#[]~ this too"}
 			cfg.ClientSecret, cfg.SrvAPIKey = deployed["ClientSecret"], deployed["SrvAPIKey"]
 		}
-		got, err := secret.Parse([]byte(filled(t, at(resource, "Properties", "SecretString"), deployed)), true)
+		got, err := secret.Parse([]byte(filled(t, at(resource, "Properties", "SecretString"), deployed)),
+			cfg.TokenValidation == config.TokenValidationIntrospection)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -163,7 +164,7 @@ func TestUnrelatedKeysLeaveSecretAlone(t *testing.T) {
 	cfg.IntrospectionAuth = config.IntrospectionAuthPost
 	cfg.AuthCABundle = caFile
 	cfg.IntrospectionCacheSeconds = 30
-	cfg.RequiredAudience = "datastore"
+	cfg.RequiredAudience = []string{"datastore"}
 	cfg.TrustedIssuers = []string{"https://a.example/"}
 	cfg.AuthorizationStrategy = config.StrategySMARTV1
 	cfg.FineGrainedAuthorization = false

@@ -38,6 +38,7 @@ func sample() config.Config {
 		AuthIssuer:                 "https://idp.example/",
 		AuthEndpointJwks:           "https://idp.example/.well-known/jwks.json",
 		AuthEndpointRevoke:         "https://idp.example/oauth2/revoke",
+		TokenValidation:            config.TokenValidationIntrospection,
 		IntrospectionAuth:          config.IntrospectionAuthAuto,
 		AuthorizationStrategy:      config.StrategySMART,
 		FineGrainedAuthorization:   true,
@@ -80,7 +81,9 @@ var variants = map[string]func(*config.Config){
 		c.SrvAPIKey = ""
 		c.AuthEndpointIntrospect = "https://idp.example/elsewhere"
 		c.IntrospectionAuth = config.IntrospectionAuthBasic
-		c.RequiredAudience = "datastore"
+		c.RequiredAudience = []string{"datastore", "https://fhir.example/"}
+		c.RequiredScope = []string{"fhir", "launch"}
+		c.ClaimNames = map[string]string{"fhirUser": "https://clinic.example/fhirUser"}
 		c.TrustedIssuers = []string{"https://a.example/", "https://b.example/"}
 		c.SecretName = "SOF-HL-2"
 		c.SecretAdmins = []string{"arn:aws:iam::123456789012:role/Security", "arn:aws:iam::123456789012:user/kim"}
@@ -111,6 +114,9 @@ var variants = map[string]func(*config.Config){
 		c.ClientSecret = "{{resolve:secretsmanager:idp:SecretString:client_secret}}"
 		c.SrvAPIKey = "{{resolve:secretsmanager:idp:SecretString:api_key::}}"
 		c.KMSKey = keyARN
+		c.TokenValidation = config.TokenValidationJWT
+		c.RequiredAudience = []string{"datastore"}
+		c.ClientID, c.ClientSecret, c.SrvAPIKey, c.AuthEndpointIntrospect = "", "", "", ""
 	},
 }
 

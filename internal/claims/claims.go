@@ -9,12 +9,16 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"unicode/utf8"
 )
 
 // maxDepth is far above what any provider nests and far below what could exhaust a stack.
 const maxDepth = 32
+
+// maxNames bounds the names in one object, which are compared with each other.
+const maxNames = 512
 
 // maxTime is the last second of the year 9999. A time beyond it is a fault, not a long life.
 const maxTime = 253402300799
@@ -32,46 +36,69 @@ func Parse(text []byte) (Set, error) {
 	if err := json.Unmarshal(text, &set); err != nil || set == nil {
 		return nil, errors.New("not a JSON object")
 	}
-	decoder := json.NewDecoder(bytes.NewReader(text))
-	decoder.UseNumber() // a number beyond float64 is still a number
-	if err := checkNames(decoder, maxDepth); err != nil {
+	if err := checkNames(text, maxDepth); err != nil {
 		return nil, err
 	}
 	return set, nil
 }
 
-// checkNames walks one JSON value that is known to be valid.
-func checkNames(decoder *json.Decoder, depth int) error {
-	token, err := decoder.Token()
-	if err != nil {
-		return errors.New("not a JSON object")
-	}
-	open, ok := token.(json.Delim)
-	if !ok {
-		return nil
-	}
-	if depth == 0 {
-		return errors.New("nested too deeply")
-	}
-	seen := map[string]bool{}
-	for decoder.More() {
-		if open == '{' {
-			token, err := decoder.Token()
-			if err != nil {
-				return errors.New("not a JSON object")
+// checkNames refuses names that occur twice in one object, and nesting deeper than depth. text is known to be valid JSON,
+// so it need not be decoded once more: a string before a colon is a name.
+func checkNames(text []byte, depth int) error {
+	var (
+		names  []string // of all objects that are open, the innermost's last
+		starts []int    // where in names each open object or array begins
+	)
+	for i := 0; i < len(text); i++ {
+		switch text[i] {
+		case '{', '[':
+			if len(starts) == depth {
+				return errors.New("nested too deeply")
 			}
-			name, _ := token.(string)
-			if seen[name] {
+			starts = append(starts, len(names))
+		case '}', ']':
+			last := len(starts) - 1
+			names, starts = names[:starts[last]], starts[:last]
+		case '"':
+			end := i + 1
+			for text[end] != '"' {
+				if text[end] == '\\' {
+					end++
+				}
+				end++
+			}
+			literal := text[i : end+1]
+			i = end
+			if !bytes.HasPrefix(bytes.TrimLeft(text[end+1:], " \t\r\n"), []byte(":")) {
+				continue
+			}
+			name, err := unquote(literal)
+			if err != nil {
+				return err
+			}
+			siblings := names[starts[len(starts)-1]:]
+			if len(siblings) == maxNames {
+				return errors.New("too many names in one object")
+			}
+			if slices.Contains(siblings, name) {
 				return errors.New("a name occurs twice in one object")
 			}
-			seen[name] = true
-		}
-		if err := checkNames(decoder, depth-1); err != nil {
-			return err
+			names = append(names, name)
 		}
 	}
-	_, err = decoder.Token() // the closing bracket
-	return err
+	return nil
+}
+
+// unquote reads a JSON string, of which most have no escape in them.
+func unquote(literal []byte) (string, error) {
+	if !bytes.ContainsRune(literal, '\\') {
+		return string(literal[1 : len(literal)-1]), nil
+	}
+	var text string
+	if err := json.Unmarshal(literal, &text); err != nil {
+		return "", errors.New("not a JSON object")
+	}
+	return text, nil
 }
 
 // Has tells whether the claim is there with a value other than null.
@@ -87,11 +114,15 @@ func (s Set) True(name string) bool {
 
 // Text returns a string claim, "" where Has is false, and an error where the claim is anything but a string.
 func (s Set) Text(name string) (string, error) {
-	var value string
-	if err := s.decode(name, &value); err != nil {
-		return "", fmt.Errorf("claim %s is not a string", name)
+	if !s.Has(name) {
+		return "", nil
 	}
-	return value, nil
+	if literal := s[name]; len(literal) > 1 && literal[0] == '"' {
+		if value, err := unquote(literal); err == nil {
+			return value, nil
+		}
+	}
+	return "", fmt.Errorf("claim %s is not a string", name)
 }
 
 // List returns a claim that is a string or an array of strings, as aud is (RFC 7519 section 4.1.3); nil where Has is

@@ -35,10 +35,7 @@ var (
 	clientID     = matching("printable ASCII characters, at least one that is no space", `^[ -~]*[!-~][ -~]*$`)
 	clientSecret = matching("printable ASCII characters", `^[ -~]*$`)
 	// The API key travels in an Authorization header.
-	apiKey   = matching("printable ASCII characters without spaces", `^[!-~]*$`)
-	audience = check[string]{"an audience, or the empty string for none", func(s string) bool {
-		return s == "" || strings.TrimSpace(s) != ""
-	}}
+	apiKey = matching("printable ASCII characters without spaces", `^[!-~]*$`)
 
 	// RFC 6749 sections 3.1 and 3.2: an endpoint may have a query, not a fragment.
 	endpointURL = check[string]{"an absolute https URL (http only for localhost), no user name, no fragment",
@@ -71,6 +68,8 @@ var (
 var (
 	// The function receives the issuers as one string, separated by spaces. Not every issuer is a URL.
 	issuers = elements{check: matching("a list of issuers without spaces", `^[!-~]+$`)}
+	// They reach the function in the same way. A token needs one of them.
+	audiences = elements{check: matching("a list of audiences without spaces", `^[!-~]+$`)}
 	// A session of a role ends, its ARN with it; in a resource policy the role stands for all its sessions.
 	principals = elements{check: matching("IAM role or user ARNs such as arn:aws:iam::<account>:role/<name>"+
 		" (of an assumed-role session: its role's ARN)",

@@ -21,6 +21,9 @@ const (
 	GrantAuthorizationCode = "authorization_code"
 	GrantClientCredentials = "client_credentials"
 
+	TokenValidationIntrospection = "introspection"
+	TokenValidationJWT           = "jwt"
+
 	IntrospectionAuthAuto   = "auto"
 	IntrospectionAuthBearer = "bearer"
 	IntrospectionAuthBasic  = "basic"
@@ -61,11 +64,16 @@ type Config struct {
 	AuthEndpointRegister   string
 	AuthEndpointManage     string
 
-	IntrospectionAuth         string   // one of the IntrospectionAuth constants
-	AuthCABundle              string   // key authCaBundle: path of a PEM file; empty: the system's roots
-	IntrospectionCacheSeconds int      // 0: every request asks the provider
-	RequiredAudience          string   // empty: not required
-	TrustedIssuers            []string // empty: any
+	// TokenValidation is where the claims about a token come from: one of the TokenValidation constants. With JWT,
+	// AuthIssuer, AuthEndpointJwks and RequiredAudience are not empty, and ClientID and AuthEndpointIntrospect may be.
+	TokenValidation           string
+	IntrospectionAuth         string            // one of the IntrospectionAuth constants
+	AuthCABundle              string            // key authCaBundle: path of a PEM file; empty: the system's roots
+	IntrospectionCacheSeconds int               // 0: every request asks the provider
+	RequiredAudience          []string          // any of them; empty: not required
+	RequiredScope             []string          // all of them
+	TrustedIssuers            []string          // empty: any
+	ClaimNames                map[string]string // where a claim lives, by the name that HealthLake knows it under
 
 	AuthorizationStrategy    string
 	FineGrainedAuthorization bool

@@ -2,6 +2,7 @@ package config
 
 import (
 	"math"
+	"slices"
 	"strings"
 )
 
@@ -54,7 +55,10 @@ var keys = []key{
 		value: flag(func(c *Config) *bool { return &c.PreloadData })},
 	{name: "preloadDataType", absent: preloadDataTypeAbsent, value: preloadDataType},
 
-	{name: "clientId", absent: required, sample: sampleClientID,
+	{name: "tokenValidation", absent: otherwise(TokenValidationIntrospection),
+		value: text(func(c *Config) *string { return &c.TokenValidation },
+			oneOf(TokenValidationIntrospection, TokenValidationJWT))},
+	{name: "clientId", absent: requiredToIntrospect, sample: sampleClientID,
 		value: text(func(c *Config) *string { return &c.ClientID }, clientID)},
 	{name: "clientSecret", absent: otherwise(""), secret: "CLIENT_SECRET", sample: sampleClientSecret,
 		value: text(func(c *Config) *string { return &c.ClientSecret }, orReference(clientSecret))},
@@ -62,7 +66,7 @@ var keys = []key{
 		value: text(func(c *Config) *string { return &c.AuthEndpoint }, baseURL)},
 	{name: "authEndpointToken", absent: required, sample: sampleHost,
 		value: text(func(c *Config) *string { return &c.AuthEndpointToken }, endpointURL)},
-	{name: "authEndpointIntrospect", absent: required, sample: sampleHost,
+	{name: "authEndpointIntrospect", absent: requiredToIntrospect, sample: sampleHost,
 		value: text(func(c *Config) *string { return &c.AuthEndpointIntrospect }, endpointURL)},
 	{name: "srvAPIKey", absent: otherwise(""), secret: "SRV_API_KEY", sample: sampleAPIKey,
 		value: text(func(c *Config) *string { return &c.SrvAPIKey }, orReference(apiKey))},
@@ -93,8 +97,11 @@ var keys = []key{
 		value: text(func(c *Config) *string { return &c.AuthCABundle }, fileName)},
 	{name: "introspectionCacheSeconds", absent: otherwise(0),
 		value: number(func(c *Config) *int { return &c.IntrospectionCacheSeconds }, between(0, 300))},
-	{name: "requiredAudience", absent: otherwise(""),
-		value: text(func(c *Config) *string { return &c.RequiredAudience }, audience)},
+	{name: "requiredAudience", absent: otherwise([]string{}),
+		value: list(func(c *Config) *[]string { return &c.RequiredAudience }, audiences)},
+	{name: "requiredScope", absent: otherwise([]string{}),
+		value: list(func(c *Config) *[]string { return &c.RequiredScope }, scopes)},
+	{name: "claimNames", absent: otherwise(map[string]any{}), value: claimNames},
 	{name: "trustedIssuers", absent: otherwise([]string{}),
 		value: list(func(c *Config) *[]string { return &c.TrustedIssuers }, issuers)},
 
@@ -141,6 +148,14 @@ var keys = []key{
 // required is the absent of a key that the context must hold.
 func required(Config) any { return nil }
 
+// requiredToIntrospect is the absent of what only introspection needs.
+func requiredToIntrospect(c Config) any {
+	if c.TokenValidation == TokenValidationJWT {
+		return ""
+	}
+	return nil
+}
+
 // otherwise is the absent of a key with a fixed default.
 func otherwise(v any) func(Config) any { return func(Config) any { return v } }
 
@@ -167,6 +182,32 @@ var preloadDataType = value{
 			return raw, false
 		}
 		c.PreloadDataType = PreloadSynthea
+		return nil, true
+	},
+}
+
+// ours are the claims that the function sets itself, or never passes on.
+var ours = []string{"isAuthorized", "iamRoleARN", "iss", "aud", "iat", "nbf", "exp", "active", "ext"}
+
+// claimNames is a JSON object of strings, or a string that holds one.
+var claimNames = value{
+	want: `a JSON object such as {"fhirUser": "https://clinic.example/fhirUser"}, with claims that may be mapped: not ` +
+		strings.Join(ours, ", "),
+	set: func(c *Config, raw any) (any, bool) {
+		object, ok := toObject(raw)
+		if !ok {
+			return raw, false
+		}
+		names := make(map[string]string, len(object))
+		for name, here := range object {
+			claim, ok := here.(string)
+			reserved := slices.ContainsFunc(ours, func(o string) bool { return strings.EqualFold(o, name) })
+			if !ok || claim == "" || name == "" || reserved {
+				return raw, false
+			}
+			names[name] = claim
+		}
+		c.ClaimNames = names
 		return nil, true
 	},
 }

@@ -83,7 +83,8 @@ func (p *parser) useDefault(k key) {
 		p.report(k.name, Problem{Key: k.name, Got: "nothing", Want: k.value.want})
 		return
 	}
-	// A default fails its check only if the key that it is derived from is at fault, and that one is reported.
+	// A default fails its check only if the key that it is derived from is at fault, and that one is reported, or if it is
+	// empty, which the field then stays.
 	k.value.set(&p.config, v)
 }
 

@@ -20,6 +20,7 @@ var rules = []rule{
 	{[]string{"authEndpoint", "authIssuer", "authEndpointJwks", "smartCapabilities"}, ssoRule},
 	{[]string{"authorizationStrategy", "smartCapabilities"}, capabilityRule},
 	{[]string{"authorizationStrategy", "smartCapabilities", "smartScopes"}, scopeRule},
+	{[]string{"tokenValidation", "requiredAudience", "authEndpoint", "authIssuer", "authEndpointJwks"}, jwtRule},
 	{[]string{"kmsKey", "region"}, kmsKeyRule},
 	{[]string{"secretName"}, secretNameRule},
 	{[]string{"lambdaConcurentExecutions", "lambdaMaxConcurrentExecutions"}, maxConcurrencyRule},
@@ -37,6 +38,27 @@ func regionRule(c Config) []Problem {
 	}
 	return []Problem{{Key: "region", Got: show(c.Region), Warning: true,
 		Want: "a region with HealthLake; known are " + strings.Join(healthLakeRegions, ", ")}}
+}
+
+// jwtRule: a key signs for every audience that its provider serves, so verifying takes more than the key.
+func jwtRule(c Config) (problems []Problem) {
+	if c.TokenValidation != TokenValidationJWT {
+		return nil
+	}
+	for _, needed := range []struct {
+		key, want string
+		empty     bool
+	}{
+		{"authIssuer", "the provider's issuer, byte for byte", c.AuthIssuer == ""},
+		{"authEndpointJwks", "where the provider publishes its keys", c.AuthEndpointJwks == ""},
+		{"requiredAudience", "the audience that a token must be for", len(c.RequiredAudience) == 0},
+	} {
+		if needed.empty {
+			problems = append(problems, Problem{Key: needed.key, Got: "nothing",
+				Want: needed.want + ", because tokenValidation is " + TokenValidationJWT})
+		}
+	}
+	return problems
 }
 
 // kmsKeyRule: HealthLake encrypts with keys of its own region only.

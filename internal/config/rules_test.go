@@ -1,6 +1,7 @@
 package config
 
 import (
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -23,6 +24,28 @@ func TestIntrospectionAuthWithoutCredentials(t *testing.T) {
 	for _, auth := range []string{"auto", "bearer", "basic", "post", "none"} {
 		accepts(t, map[string]any{"introspectionAuth": auth})
 	}
+}
+
+func TestJWT(t *testing.T) {
+	type m = map[string]any
+	jwt := func(changes m) m {
+		all := m{"tokenValidation": "jwt", "requiredAudience": "datastore", "clientId": nil, "authEndpointIntrospect": nil}
+		maps.Copy(all, changes)
+		return all
+	}
+	c := accepts(t, jwt(nil))
+	if c.TokenValidation != TokenValidationJWT || c.ClientID != "" || c.AuthEndpointIntrospect != "" {
+		t.Errorf("got %+v", c)
+	}
+	accepts(t, jwt(m{"clientId": "resource-server"}))
+	says(t, jwt(m{"requiredAudience": nil}),
+		"error requiredAudience: got nothing, want the audience that a token must be for, because tokenValidation is jwt")
+	says(t, jwt(m{"authEndpointJwks": "", "smartCapabilities": "launch-standalone permission-v2"}),
+		"error authEndpointJwks: got nothing, want where the provider publishes its keys, because tokenValidation is jwt")
+	says(t, jwt(m{"authIssuer": "", "smartCapabilities": "launch-standalone permission-v2"}),
+		"error authIssuer: got nothing, want the provider's issuer, byte for byte, because tokenValidation is jwt")
+	faults(t, "clientId", m{"clientId": nil})
+	faults(t, "authEndpointIntrospect", m{"authEndpointIntrospect": nil})
 }
 
 func TestConcurrency(t *testing.T) {

@@ -138,6 +138,18 @@ func toSlice(raw any) ([]any, bool) {
 	return nil, false
 }
 
+func toObject(raw any) (map[string]any, bool) {
+	switch v := raw.(type) {
+	case map[string]any:
+		return v, true
+	case string:
+		var object map[string]any
+		err := json.Unmarshal([]byte(v), &object)
+		return object, err == nil && object != nil // null is no object
+	}
+	return nil, false
+}
+
 func anySlice(l []string) []any {
 	s := make([]any, len(l))
 	for i, e := range l {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"strings"
 )
 
 // Method is how this resource server identifies itself to the introspection endpoint (RFC 7662 section 2.1).
@@ -46,6 +47,9 @@ func (a Auth) apply(form url.Values, header http.Header) error {
 	case MethodBearer:
 		if a.APIKey == "" {
 			return errors.New("client authentication bearer needs an API key")
+		}
+		if strings.ContainsFunc(a.APIKey, func(r rune) bool { return r <= ' ' || r > '~' }) {
+			return errors.New("the API key has a character that cannot be in a header, such as a line break")
 		}
 		header.Set("Authorization", "Bearer "+a.APIKey)
 	case MethodBasic:

@@ -82,7 +82,9 @@ func NewTransport(roots *x509.CertPool) *http.Transport {
 		TLSClientConfig: &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: roots},
 		// One, so that a second request never meets another connection that died as silently as the first one's. Lambda gives
 		// a process one event at a time.
-		MaxIdleConnsPerHost:    1,
+		MaxIdleConnsPerHost: 1,
+		// AWS's NAT gateways forget a connection after 350 idle seconds, without a word to either end.
+		IdleConnTimeout:        4 * time.Minute,
 		DisableCompression:     true,
 		MaxResponseHeaderBytes: 32 << 10,
 	}
@@ -101,7 +103,7 @@ type Answer struct {
 //
 // A request that meets a connection error or a 502, 503 or 504 is sent once more at once, and one that takes longer than
 // this process has come to expect is sent once more on another connection; the first good answer counts. No call sends
-// more than two requests, and no more than about one call in ten sends the second.
+// more than two requests, and no more than about one call in ten, and one a second besides, sends the second.
 func (c *Client) Introspect(ctx context.Context, endpoint string, auth Auth, token string) (Answer, error) {
 	request, err := newRequest(endpoint, auth, token)
 	if err != nil {
@@ -121,7 +123,7 @@ func (c *Client) Introspect(ctx context.Context, endpoint string, auth Auth, tok
 		set, err := c.exchange(request.Clone(ctx))
 		results <- result{set, time.Since(begin), err}
 	}
-	c.pace.call()
+	c.pace.call(time.Now())
 	hedge := time.NewTimer(c.pace.patience())
 	defer hedge.Stop()
 

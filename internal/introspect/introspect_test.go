@@ -120,6 +120,7 @@ func TestSettingsThatCannotWorkMakeNoRequest(t *testing.T) {
 		auth     introspect.Auth
 	}{
 		"bearer without a key":       {server.URL, introspect.Auth{Method: introspect.MethodBearer, ClientID: "id", ClientSecret: "s3cret"}},
+		"a key with a line break":    {server.URL, introspect.Auth{Method: introspect.MethodBearer, APIKey: "k3y\n"}},
 		"basic without a secret":     {server.URL, introspect.Auth{Method: introspect.MethodBasic, ClientID: "id", APIKey: "k3y"}},
 		"basic without an id":        {server.URL, introspect.Auth{Method: introspect.MethodBasic, ClientSecret: "s3cret"}},
 		"post without a secret":      {server.URL, introspect.Auth{Method: introspect.MethodPost, ClientID: "id"}},

@@ -14,10 +14,12 @@ const (
 	// firstPatience holds while nothing has been measured.
 	firstPatience = 250 * time.Millisecond
 
-	// share is the part of all calls that may send a second request, and burst how many may do so in a row. A provider in
-	// trouble is not sent double the load.
-	share = 0.1
-	burst = 10
+	// share is the part of all calls that may send a second request, perSecond how many may do so besides, and burst how
+	// many in a row. A provider in trouble is not sent double the load by many calls, and the few calls of a quiet instance,
+	// whose connections die while nobody looks, may all be repeated.
+	share     = 0.1
+	perSecond = 1
+	burst     = 10
 )
 
 // pace knows how long this process's provider usually takes, and how many second requests it may still be sent.
@@ -26,17 +28,23 @@ type pace struct {
 	smoothed  time.Duration // 0: nothing measured yet
 	deviation time.Duration
 	allowance float64
+	earned    time.Time // when the allowance was last added to
 }
 
 func newPace() pace {
 	return pace{allowance: burst}
 }
 
-// call counts a call, which earns its share of a second request.
-func (p *pace) call() {
+// call counts a call at a time, which earns its share of a second request, and what has come since the last one.
+func (p *pace) call(now time.Time) {
+	now = now.Round(0) // by the wall clock: the other one may stand still while Lambda has the process frozen
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.allowance = min(p.allowance+share, burst)
+	earned := share
+	if quiet := now.Sub(p.earned).Seconds(); quiet > 0 {
+		earned += quiet * perSecond
+	}
+	p.allowance, p.earned = min(p.allowance+earned, burst), now
 }
 
 // spend takes one second request from the allowance, if there is one.

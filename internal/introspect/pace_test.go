@@ -35,26 +35,37 @@ func TestPatience(t *testing.T) {
 }
 
 func TestAllowance(t *testing.T) {
-	p := newPace()
-	spent := 0
-	for range 1000 {
-		p.call()
-		if p.spend() {
-			spent++
+	p, now := newPace(), time.Unix(1700000000, 0)
+	spend := func(calls int, apart time.Duration) (spent int) {
+		for range calls {
+			now = now.Add(apart)
+			p.call(now)
+			if p.spend() {
+				spent++
+			}
 		}
+		return spent
 	}
-	// A burst of ten and a tenth of a thousand; floating point may cost one.
-	if spent < 108 || spent > 110 {
-		t.Errorf("%d second requests in 1000 calls that all want one, want 110", spent)
+	// A burst of ten, a tenth of a thousand, and one for the second that they take; floating point may cost one.
+	if got := spend(1000, time.Millisecond); got < 109 || got > 111 {
+		t.Errorf("%d second requests in 1000 calls that all want one, want 111", got)
+	}
+	if got := spend(100, time.Second); got < 99 {
+		t.Errorf("%d second requests in 100 calls a second apart, want all", got)
 	}
 	for range 200 {
-		p.call()
+		p.call(now)
 	}
-	spent = 0
+	spent := 0
 	for p.spend() {
 		spent++
 	}
 	if spent != burst {
 		t.Errorf("%d in a row after a quiet time, want %d", spent, burst)
+	}
+	// A clock that goes back earns nothing.
+	now = now.Add(-time.Hour)
+	if got := spend(5, 0); got != 0 {
+		t.Errorf("%d second requests after the clock went back", got)
 	}
 }

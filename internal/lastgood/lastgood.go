@@ -30,10 +30,23 @@ type Value[T any] struct {
 
 	mu        sync.Mutex
 	held      *T
-	loaded    time.Time     // when the fetch of held began
-	attempted time.Time     // when the last fetch began
-	pending   chan struct{} // closed when the running fetch ends; nil where none runs
-	err       error         // the last fetch's
+	loaded    time.Time // when the fetch of held began
+	attempted time.Time // when the last fetch began
+	pending   *flight   // the running fetch that callers join; nil where there is none
+	err       error     // the last fetch's
+}
+
+// flight is a fetch that callers wait for.
+type flight struct {
+	done chan struct{}
+	over bool // done is closed
+}
+
+func (f *flight) end() {
+	if !f.over {
+		f.over = true
+		close(f.done)
+	}
 }
 
 // New returns a value that is fetched at the first call. Its clock is now.
@@ -58,7 +71,12 @@ func (v *Value[T]) Get(ctx context.Context) (T, error) {
 	}
 	since := v.now().Sub(v.attempted)
 	// A fetch that has outlived its own timeout was frozen together with the process; what it brings is as old as that.
-	running := v.pending != nil && since >= 0 && since <= v.limits.FetchTimeout
+	// Where there is nothing to fall back to, one that hangs is not waited for, either.
+	patience := v.limits.FetchTimeout
+	if v.held == nil {
+		patience /= 4
+	}
+	running := v.pending != nil && since >= 0 && since <= patience
 	resting := v.held != nil && v.err != nil && since >= 0 && since < v.limits.RetryAfter
 	if !running && !resting {
 		v.refresh()
@@ -76,7 +94,7 @@ func (v *Value[T]) Get(ctx context.Context) (T, error) {
 		late = timer.C
 	}
 	select {
-	case <-pending:
+	case <-pending.done:
 	case <-late:
 	case <-ctx.Done():
 		if held == nil {
@@ -85,6 +103,11 @@ func (v *Value[T]) Get(ctx context.Context) (T, error) {
 		}
 	}
 	v.mu.Lock()
+	if v.held == nil && running {
+		// The fetch that failed began before this call; one that begins now may fare better.
+		v.mu.Unlock()
+		return v.Get(ctx)
+	}
 	defer v.mu.Unlock()
 	if v.held == nil {
 		var none T
@@ -108,7 +131,7 @@ func (v *Value[T]) Renew(ctx context.Context, serves func(T) bool) (value T, ok 
 			timer := time.NewTimer(v.limits.MaxWait)
 			defer timer.Stop()
 			select {
-			case <-pending:
+			case <-pending.done:
 			case <-timer.C:
 			case <-ctx.Done():
 			}
@@ -124,8 +147,9 @@ func (v *Value[T]) Renew(ctx context.Context, serves func(T) bool) (value T, ok 
 
 // refresh begins a fetch. The caller holds the lock.
 func (v *Value[T]) refresh() {
-	done := make(chan struct{})
-	v.pending, v.attempted = done, v.now()
+	mine := &flight{done: make(chan struct{})}
+	began := v.now()
+	v.pending, v.attempted = mine, began
 	go func() {
 		// Not the caller's context: the fetch serves every call that waits for it, and later ones.
 		ctx, cancel := context.WithTimeout(context.Background(), v.limits.FetchTimeout)
@@ -134,12 +158,16 @@ func (v *Value[T]) refresh() {
 
 		v.mu.Lock()
 		defer v.mu.Unlock()
-		defer close(done)
-		if v.pending != done {
+		defer mine.end()
+		current := v.pending == mine
+		if !current && (v.held != nil || err != nil) {
 			return // a later fetch has taken over
 		}
 		if v.err = err; err == nil {
-			v.held, v.loaded = &value, v.attempted
+			v.held, v.loaded = &value, began
+		}
+		if v.pending != nil {
+			v.pending.end()
 		}
 		v.pending = nil
 	}()

@@ -286,3 +286,70 @@ func TestRenewDoesNotWaitForLong(t *testing.T) {
 		t.Errorf("got %q from a source that hangs", d)
 	}
 }
+
+// A fetch that hangs while there is nothing to serve must not hold up the calls that come after it.
+func TestAHangingFirstFetchIsNotWaitedFor(t *testing.T) {
+	v, s, c := newValue()
+	hold := make(chan struct{})
+	s.set("first", nil, hold)
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Millisecond)
+	defer cancel()
+	if got, err := v.Get(ctx); err == nil {
+		t.Fatalf("got %q from a source that hangs", got)
+	}
+	s.set("two", nil, nil)
+	c.advance(600 * time.Millisecond)
+	want(t, v, "two")
+	close(hold) // what comes late is not taken for newer
+	for range 50 {
+		want(t, v, "two")
+		time.Sleep(time.Millisecond)
+	}
+}
+
+// Nor is it lost if it comes after all, while the later one still hangs.
+func TestALateFirstFetchServesWhereNothingElseDoes(t *testing.T) {
+	v, s, c := newValue()
+	first, second := make(chan struct{}), make(chan struct{})
+	defer close(second)
+	s.set("first", nil, first)
+	got := make(chan string, 2)
+	get := func() {
+		value, err := v.Get(context.Background())
+		if err != nil {
+			value = err.Error()
+		}
+		got <- value
+	}
+	go get()
+	eventually(t, "the first fetch", func() bool { return s.fetches.Load() == 1 })
+	s.set("second", nil, second)
+	c.advance(600 * time.Millisecond)
+	go get()
+	eventually(t, "the second fetch", func() bool { return s.fetches.Load() == 2 })
+	close(first)
+	for range 2 {
+		if value := <-got; value != "first" {
+			t.Errorf("got %q", value)
+		}
+	}
+}
+
+// A call that joined a fetch which fails begins one of its own.
+func TestACallThatJoinedAFailingFetchTriesAgain(t *testing.T) {
+	v, s, _ := newValue()
+	hold := make(chan struct{})
+	s.set("", errors.New("throttled"), hold)
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Millisecond)
+	defer cancel()
+	_, _ = v.Get(ctx)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		want(t, v, "two")
+	}()
+	time.Sleep(20 * time.Millisecond)
+	s.set("two", nil, nil)
+	close(hold)
+	<-done
+}

@@ -354,7 +354,8 @@ func (p *Provider) Token(ctx context.Context, token, endpoint, role string, now 
 		return nil
 	}
 	d := authorize.Decide(set, endpoint, now, authorize.Rules{
-		RequiredAudience: strings.Fields(p.cfg.RequiredAudience), TrustedIssuers: p.cfg.TrustedIssuers})
+		RequiredAudience: p.cfg.RequiredAudience, TrustedIssuers: p.cfg.TrustedIssuers,
+		RequiredScopes: p.cfg.RequiredScope, ClaimNames: p.cfg.ClaimNames})
 	answer, err := authorize.NewAnswer(d, p.cfg.AuthEndpointToken, endpoint, role)
 	var text []byte
 	if err == nil {

@@ -437,7 +437,7 @@ func TestToken(t *testing.T) {
 	}{
 		{"good", "good", func(*config.Config) {}, checklist.OK, "authorized", true},
 		{"unknown", "bad", func(*config.Config) {}, checklist.Warning, "denied: inactive", false},
-		{"audience", "good", func(c *config.Config) { c.RequiredAudience = "datastore" }, checklist.Warning,
+		{"audience", "good", func(c *config.Config) { c.RequiredAudience = []string{"datastore"} }, checklist.Warning,
 			"denied: audience_not_accepted", false},
 		{"issuer", "good", func(c *config.Config) { c.TrustedIssuers = []string{"https://other.example"} }, checklist.Warning,
 			"denied: issuer_not_trusted", false},
