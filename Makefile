@@ -1,6 +1,6 @@
 # Everything that can be done here; `make help` lists it.
 .DEFAULT_GOAL := help
-.PHONY: help demo invoke test lint fuzz synth preflight deploy idp-config licenses clean
+.PHONY: help demo invoke test lint faults bench fuzz synth preflight deploy idp-config licenses clean
 
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 GO_LICENSES := github.com/google/go-licenses@v1.6.0
@@ -27,6 +27,12 @@ lint: need-go ## gofmt, go vet and staticcheck
 	  if [ -n "$$unformatted" ]; then echo "not formatted, run gofmt -w on:"; echo "$$unformatted"; exit 1; fi
 	@for module in $(MODULES); do echo "go vet, staticcheck: $$module"; \
 	  (cd $$module && go vet ./... && go run $(STATICCHECK) ./...) || exit 1; done
+
+faults: need-go ## Stage every fault against the built function and write docs/faults.md
+	go -C local test ./faults -count=1 -timeout 15m -update
+
+bench: need-go ## Measure the function against a minimal one and write docs/benchmarks.md (five minutes)
+	@go -C local run ./bench
 
 fuzz: need-go ## Run each fuzz target for FUZZTIME (default 10s)
 	@go list -f '{{$$d := .Dir}}{{range .TestGoFiles}}{{$$d}}/{{.}} {{end}}{{range .XTestGoFiles}}{{$$d}}/{{.}} {{end}}' ./... \

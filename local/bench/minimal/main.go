@@ -1,0 +1,57 @@
+// Command minimal is the yardstick of the benchmarks: a Lambda function that sends the same introspection request as the
+// real one, and does nothing else that it could leave out. It checks nothing, and must not be deployed.
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-lambda-go/lambda"
+)
+
+type event struct {
+	DatastoreEndpoint string `json:"datastoreEndpoint"`
+	BearerToken       string `json:"bearerToken"`
+}
+
+type answer struct {
+	AuthPayload map[string]any `json:"authPayload"`
+	IAMRoleARN  string         `json:"iamRoleARN"`
+}
+
+func main() {
+	client := &http.Client{Timeout: 900 * time.Millisecond}
+	endpoint, key, role := os.Getenv("ENDPOINT"), os.Getenv("API_KEY"), os.Getenv("ROLE")
+	lambda.Start(func(ctx context.Context, e event) (answer, error) {
+		body := url.Values{"token": {e.BearerToken}, "token_type_hint": {"access_token"}}.Encode()
+		request, err := http.NewRequestWithContext(ctx, http.MethodPost, endpoint, strings.NewReader(body))
+		if err != nil {
+			return answer{}, err
+		}
+		request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		request.Header.Set("Authorization", "Bearer "+key)
+		response, err := client.Do(request)
+		if err != nil {
+			return answer{}, err
+		}
+		defer response.Body.Close()
+		text, err := io.ReadAll(response.Body)
+		if err != nil || response.StatusCode != http.StatusOK {
+			return answer{}, fmt.Errorf("status %d: %w", response.StatusCode, err)
+		}
+		var claims map[string]any
+		if err := json.Unmarshal(text, &claims); err != nil {
+			return answer{}, err
+		}
+		claims["isAuthorized"] = claims["active"] == true
+		claims["aud"] = e.DatastoreEndpoint
+		return answer{claims, role}, nil
+	})
+}
