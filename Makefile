@@ -1,6 +1,6 @@
 # Everything that can be done here; `make help` lists it.
 .DEFAULT_GOAL := help
-.PHONY: help demo invoke test lint faults bench fuzz synth preflight deploy idp-config licenses clean
+.PHONY: help demo invoke test lint e2e faults bench fuzz synth preflight deploy idp-config licenses clean
 
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 GO_LICENSES := github.com/google/go-licenses@v1.6.0
@@ -27,6 +27,9 @@ lint: need-go ## gofmt, go vet and staticcheck
 	  if [ -n "$$unformatted" ]; then echo "not formatted, run gofmt -w on:"; echo "$$unformatted"; exit 1; fi
 	@for module in $(MODULES); do echo "go vet, staticcheck: $$module"; \
 	  (cd $$module && go vet ./... && go run $(STATICCHECK) ./...) || exit 1; done
+
+e2e: need-go node_modules ## Deploy to a local AWS and prove it with ORY Hydra and oidc-provider; writes docs/tested.md
+	@go build -C local -buildvcs=false -o ../bin/ ./e2e && bin/e2e -report docs/tested.md
 
 faults: need-go ## Stage every fault against the built function and write docs/faults.md
 	go -C local test ./faults -count=1 -timeout 15m -update
@@ -61,7 +64,7 @@ node_modules: package-lock.json | need-node
 	@touch node_modules
 
 clean: ## Remove what the other targets made
-	rm -rf cdk.out node_modules bin local/.cache
+	rm -rf cdk.out node_modules bin local/.cache local/oidcprovider/node_modules
 
 .PHONY: need-go need-node
 need-go:

@@ -1,0 +1,167 @@
+"""AWS::HealthLake::FHIRDatastore, which moto does not have at all."""
+
+import json
+from urllib.parse import urlparse
+
+from moto.awslambda.models import lambda_backends
+from moto.kms.models import kms_backends
+from moto.moto_api._internal import mock_random
+
+from .resource import Rejected, Resource, require, require_match, tag_map
+
+# The datastores, also those that CloudFormation retains: (account, region) -> id -> Datastore.
+datastores = {}
+
+_STRATEGIES = ("SMART_ON_FHIR", "SMART_ON_FHIR_V1", "AWS_AUTH")
+_LAMBDA_ARN = (
+    r"arn:aws[-a-z]*:lambda:[a-z]{2}-[a-z]+-\d{1}:\d{12}:function:[a-zA-Z0-9\-_\.]+(:(\$LATEST|[a-zA-Z0-9\-_]+))?"
+)
+_LISTS = ("capabilities", "grant_types_supported", "code_challenge_methods_supported")
+_OPTIONAL_LISTS = ("scopes_supported", "response_types_supported", "token_endpoint_auth_methods_supported")
+
+
+class Datastore(Resource):
+    """A FHIR datastore that is active at once. Its registry schema makes everything but the tags create-only."""
+
+    TYPE = "AWS::HealthLake::FHIRDatastore"
+    REQUIRED = frozenset({"DatastoreTypeVersion"})
+    CREATE_ONLY = frozenset(
+        {
+            "DatastoreName",
+            "DatastoreTypeVersion",
+            "IdentityProviderConfiguration",
+            "PreloadDataConfig",
+            "SseConfiguration",
+        }
+    )
+    OPTIONAL = CREATE_ONLY | {"Tags"}
+
+    def create(self):
+        p = self.properties
+        require(p["DatastoreTypeVersion"] == "R4", "DatastoreTypeVersion is not R4")
+        if "DatastoreName" in p:
+            require_match(r"[\w\s.:/=+\-%@]{1,256}", p["DatastoreName"], "DatastoreName")
+        if "PreloadDataConfig" in p:
+            require(p["PreloadDataConfig"] == {"PreloadDataType": "SYNTHEA"}, "PreloadDataType is not SYNTHEA")
+        self._check_encryption(p.get("SseConfiguration"))
+        self._check_identity_provider(p.get("IdentityProviderConfiguration", {"AuthorizationStrategy": "AWS_AUTH"}))
+        tag_map(p)
+        self.physical_resource_id = mock_random.get_random_hex(32)
+        self.arn = f"arn:aws:healthlake:{self.region}:{self.account}:datastore/fhir/{self.physical_resource_id}"
+        self.endpoint = f"https://healthlake.{self.region}.amazonaws.com/datastore/{self.physical_resource_id}/r4/"
+        datastores.setdefault((self.account, self.region), {})[self.physical_resource_id] = self
+
+    def update(self, properties):
+        tag_map(properties)
+
+    def remove(self):
+        del datastores[self.account, self.region][self.physical_resource_id]
+
+    def attributes(self):
+        return {
+            "DatastoreArn": self.arn,
+            "DatastoreEndpoint": self.endpoint,
+            "DatastoreId": self.physical_resource_id,
+            "DatastoreStatus": "ACTIVE",
+        }
+
+    def describe(self):
+        """The DatastoreProperties of DescribeFHIRDatastore."""
+        described = self.attributes()
+        described.update({k: v for k, v in self.properties.items() if k != "Tags"})
+        return described
+
+    def _check_encryption(self, sse):
+        if sse is None:
+            return
+        key = sse["KmsEncryptionConfig"]
+        if key["CmkType"] == "AWS_OWNED_KMS_KEY":
+            require("KmsKeyId" not in key, "KmsKeyId together with AWS_OWNED_KMS_KEY")
+            return
+        require(key["CmkType"] == "CUSTOMER_MANAGED_KMS_KEY", f"CmkType {key['CmkType']!r} is none of AWS's")
+        require("KmsKeyId" in key, "CUSTOMER_MANAGED_KMS_KEY without KmsKeyId")
+        try:
+            kms_backends[self.account][self.region].describe_key(key["KmsKeyId"])
+        except Exception as error:
+            raise Rejected(f"KmsKeyId names no key: {key['KmsKeyId']}") from error
+
+    def _check_identity_provider(self, idp):
+        strategy = idp.get("AuthorizationStrategy")
+        require(strategy in _STRATEGIES, f"AuthorizationStrategy {strategy!r} is none of {', '.join(_STRATEGIES)}")
+        unknown = idp.keys() - {"AuthorizationStrategy", "FineGrainedAuthorizationEnabled", "IdpLambdaArn", "Metadata"}
+        require(not unknown, "property not supported: " + ", ".join(sorted(unknown)))
+        fine = idp.get("FineGrainedAuthorizationEnabled", False)
+        require(fine in (True, False, "true", "false"), "FineGrainedAuthorizationEnabled is not a boolean")
+        if strategy == "AWS_AUTH":
+            return
+        arn = idp.get("IdpLambdaArn", "")
+        require(49 <= len(arn) <= 256, f"IdpLambdaArn has {len(arn)} characters, not 49 to 256")
+        require_match(_LAMBDA_ARN, arn, "IdpLambdaArn")
+        self._check_function(arn)
+        check_metadata(idp.get("Metadata"), strategy)
+
+    def _check_function(self, arn):
+        _, _, _, region, account, _, function, *qualifier = arn.split(":")
+        require(region == self.region, "IdpLambdaArn is in another region")
+        backend = lambda_backends[account][region]
+        try:
+            if qualifier:
+                backend.get_alias(qualifier[0], function)
+            else:
+                backend.get_function(function)
+        except Exception as error:
+            raise Rejected(f"IdpLambdaArn names no function or alias: {arn}") from error
+
+
+def check_metadata(text, strategy):
+    """Raises Rejected unless the text is SMART discovery metadata that HealthLake accepts with this strategy.
+
+    HealthLake developer guide, "SMART on FHIR"; SMART App Launch 2, "Conformance".
+    """
+    require(isinstance(text, str), "Metadata is missing or not a string")
+    try:
+        metadata = json.loads(text, object_pairs_hook=_no_duplicates)
+    except ValueError as error:
+        raise Rejected(f"Metadata is not JSON: {error}") from error
+    require(isinstance(metadata, dict), "Metadata is not a JSON object")
+    for name in ("authorization_endpoint", "token_endpoint", *_LISTS):
+        require(name in metadata, f"Metadata lacks {name}")
+    for name, value in metadata.items():
+        if name.endswith(("_endpoint", "_uri")) or name == "issuer":
+            require(_is_endpoint(value), f"Metadata: {name} is not an absolute https URL: {value!r}")
+        if name in _LISTS + _OPTIONAL_LISTS:
+            good = isinstance(value, list) and value and all(isinstance(v, str) and v for v in value)
+            require(good, f"Metadata: {name} is not a list of strings with one at least")
+            require(len(set(value)) == len(value), f"Metadata: {name} has one value twice")
+    grants = set(metadata["grant_types_supported"])
+    require(
+        grants <= {"authorization_code", "client_credentials"},
+        f"Metadata: grant_types_supported has more than authorization_code and client_credentials: {sorted(grants)}",
+    )
+    challenges = metadata["code_challenge_methods_supported"]
+    require("S256" in challenges, "Metadata: code_challenge_methods_supported lacks S256")
+    require("plain" not in challenges, "Metadata: code_challenge_methods_supported has plain")
+    capabilities = metadata["capabilities"]
+    if "sso-openid-connect" in capabilities:
+        for name in ("issuer", "jwks_uri"):
+            require(name in metadata, f"Metadata: capability sso-openid-connect needs {name}")
+    if "permission-v2.2" in capabilities:
+        require("permission-v2" in capabilities, "Metadata: capability permission-v2.2 needs permission-v2")
+        require(strategy == "SMART_ON_FHIR", "Metadata: capability permission-v2.2 needs strategy SMART_ON_FHIR")
+
+
+def _no_duplicates(pairs):
+    keys = [k for k, _ in pairs]
+    if len(set(keys)) != len(keys):
+        raise ValueError("a key is there twice")
+    return dict(pairs)
+
+
+def _is_endpoint(value):
+    """An absolute https URL. http is let through for this machine alone, where the local identity providers are."""
+    if not isinstance(value, str):
+        return False
+    url = urlparse(value)
+    if url.scheme == "http":
+        return url.hostname in ("127.0.0.1", "localhost", "::1")
+    return url.scheme == "https" and bool(url.hostname)

@@ -1,0 +1,27 @@
+"""Puts the local AWS's rules in place of moto's."""
+
+from . import engine, function, healthlake, identity, key, monitoring, scaling, secret, storage
+
+
+def install():
+    """Call once, before the first request."""
+    engine.install(
+        [
+            function.Alias,
+            function.Function,
+            function.Permission,
+            function.Version,
+            healthlake.Datastore,
+            identity.ManagedPolicy,
+            identity.Role,
+            key.Key,
+            monitoring.Alarm,
+            monitoring.LogGroup,
+            monitoring.MetricFilter,
+            scaling.ScalableTarget,
+            scaling.ScalingPolicy,
+            secret.ResourcePolicy,
+            secret.Secret,
+            storage.BucketPolicy,
+        ]
+    )

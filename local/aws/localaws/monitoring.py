@@ -1,0 +1,168 @@
+"""AWS::Logs::LogGroup and ::MetricFilter, AWS::CloudWatch::Alarm on moto's services."""
+
+from moto.cloudwatch.models import Dimension, Metric, MetricDataQuery, MetricStat, cloudwatch_backends
+from moto.logs.models import logs_backends
+
+from .resource import Resource, require, require_match, tag_map
+
+_RETENTION = (1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653)
+_COMPARISONS = (
+    "GreaterThanOrEqualToThreshold",
+    "GreaterThanThreshold",
+    "LessThanThreshold",
+    "LessThanOrEqualToThreshold",
+)
+
+
+class LogGroup(Resource):
+    TYPE = "AWS::Logs::LogGroup"
+    OPTIONAL = frozenset({"KmsKeyId", "LogGroupName", "RetentionInDays", "Tags"})
+    CREATE_ONLY = frozenset({"LogGroupName"})
+
+    def create(self):
+        p = self.properties
+        name = p.get("LogGroupName") or self.generated_name()
+        require_match(r"[.\-_/#A-Za-z0-9]{1,512}", name, "LogGroupName")
+        require(name not in _logs(self).groups, f"log group {name} exists already")
+        self.group = _logs(self).create_log_group(name, tag_map(p), kmsKeyId=p.get("KmsKeyId"))
+        self.physical_resource_id = name
+        self.update(p)
+
+    def update(self, properties):
+        days = properties.get("RetentionInDays")
+        require(days is None or int(days) in _RETENTION, f"RetentionInDays {days} is none of CloudWatch's")
+        self.group.retention_in_days = days and int(days)
+
+    def remove(self):
+        if self.physical_resource_id in _logs(self).groups:
+            _logs(self).delete_log_group(self.physical_resource_id)
+
+    def attributes(self):
+        return {"Arn": self.group.arn}
+
+
+class MetricFilter(Resource):
+    TYPE = "AWS::Logs::MetricFilter"
+    REQUIRED = frozenset({"FilterPattern", "LogGroupName", "MetricTransformations"})
+    OPTIONAL = frozenset({"FilterName"})
+    CREATE_ONLY = frozenset({"FilterName", "LogGroupName"})
+
+    def create(self):
+        self.physical_resource_id = self.properties.get("FilterName") or self.generated_name()
+        self.update(self.properties)
+
+    def update(self, properties):
+        group, transformations = properties["LogGroupName"], properties["MetricTransformations"]
+        require(group in _logs(self).groups, f"log group {group} does not exist")
+        require(len(transformations) == 1, "MetricTransformations has not exactly one")
+        for name in ("MetricName", "MetricNamespace", "MetricValue"):
+            require(transformations[0].get(name), f"MetricTransformations lacks {name}")
+        wire = [{k[0].lower() + k[1:]: v for k, v in transformations[0].items()}]
+        _logs(self).delete_metric_filter(self.physical_resource_id, group)
+        _logs(self).put_metric_filter(self.physical_resource_id, properties["FilterPattern"], group, wire)
+
+    def remove(self):
+        _logs(self).delete_metric_filter(self.physical_resource_id, self.properties["LogGroupName"])
+
+
+class Alarm(Resource):
+    TYPE = "AWS::CloudWatch::Alarm"
+    REQUIRED = frozenset({"ComparisonOperator", "EvaluationPeriods"})
+    OPTIONAL = frozenset(
+        {
+            "ActionsEnabled",
+            "AlarmActions",
+            "AlarmDescription",
+            "AlarmName",
+            "DatapointsToAlarm",
+            "Dimensions",
+            "ExtendedStatistic",
+            "InsufficientDataActions",
+            "MetricName",
+            "Metrics",
+            "Namespace",
+            "OKActions",
+            "Period",
+            "Statistic",
+            "Tags",
+            "Threshold",
+            "TreatMissingData",
+            "Unit",
+        }
+    )
+    CREATE_ONLY = frozenset({"AlarmName"})
+
+    def create(self):
+        self.physical_resource_id = self.properties.get("AlarmName") or self.generated_name()
+        require(self.physical_resource_id not in _alarms(self).alarms, "an alarm of this name exists already")
+        self.update(self.properties)
+
+    def update(self, properties):
+        p = properties
+        require(p["ComparisonOperator"] in _COMPARISONS, f"ComparisonOperator {p['ComparisonOperator']!r}")
+        require("Threshold" in p, "Threshold is missing")
+        require(("MetricName" in p) != ("Metrics" in p), "neither or both of MetricName and Metrics")
+        if "MetricName" in p:
+            require(p.get("Namespace") and p.get("Period"), "Namespace or Period is missing")
+            require(("Statistic" in p) != ("ExtendedStatistic" in p), "not one of Statistic and ExtendedStatistic")
+        periods, points = int(p["EvaluationPeriods"]), int(p.get("DatapointsToAlarm", 1))
+        require(1 <= points <= periods, f"DatapointsToAlarm is {points}, EvaluationPeriods {periods}")
+        alarm = _alarms(self).put_metric_alarm(
+            name=self.physical_resource_id,
+            namespace=p.get("Namespace"),
+            metric_name=p.get("MetricName"),
+            metric_data_queries=[_query(m) for m in p.get("Metrics", [])] or None,
+            comparison_operator=p["ComparisonOperator"],
+            evaluation_periods=periods,
+            datapoints_to_alarm=p.get("DatapointsToAlarm"),
+            period=p.get("Period"),
+            threshold=p["Threshold"],
+            statistic=p.get("Statistic"),
+            extended_statistic=p.get("ExtendedStatistic"),
+            description=p.get("AlarmDescription"),
+            dimensions=p.get("Dimensions", []),
+            alarm_actions=p.get("AlarmActions", []),
+            ok_actions=p.get("OKActions", []),
+            insufficient_data_actions=p.get("InsufficientDataActions", []),
+            actions_enabled=p.get("ActionsEnabled", True),
+            treat_missing_data=p.get("TreatMissingData"),
+            unit=p.get("Unit"),
+            tags=p.get("Tags", []),
+        )
+        self.arn = alarm.alarm_arn
+
+    def remove(self):
+        _alarms(self).delete_alarms([self.physical_resource_id])
+
+    def attributes(self):
+        return {"Arn": self.arn}
+
+
+def _query(query):
+    stat = query.get("MetricStat")
+    require((stat is None) != ("Expression" not in query), f"query {query.get('Id')}: not one of metric and expression")
+    if stat is not None:
+        metric = stat["Metric"]
+        dimensions = [Dimension(name=d["Name"], value=d["Value"]) for d in metric.get("Dimensions", [])]
+        stat = MetricStat(
+            metric=Metric(metric_name=metric["MetricName"], namespace=metric["Namespace"], dimensions=dimensions),
+            period=stat["Period"],
+            stat=stat["Stat"],
+            unit=stat.get("Unit"),
+        )
+    return MetricDataQuery(
+        query_id=query["Id"],
+        label=query.get("Label"),
+        period=query.get("Period"),
+        return_data=query.get("ReturnData", True),
+        expression=query.get("Expression"),
+        metric_stat=stat,
+    )
+
+
+def _logs(resource):
+    return logs_backends[resource.account][resource.region]
+
+
+def _alarms(resource):
+    return cloudwatch_backends[resource.account][resource.region]
