@@ -21,6 +21,7 @@ import (
 	"healthlake-smart-on-fhir/internal/claims"
 	"healthlake-smart-on-fhir/internal/config"
 	"healthlake-smart-on-fhir/internal/introspect"
+	"healthlake-smart-on-fhir/internal/jwt"
 )
 
 // Of HealthLake's 1,000 ms the function gives the provider less than 900; beyond 300 a slow moment uses them up.
@@ -60,13 +61,20 @@ func (p *Provider) Check(ctx context.Context, l *checklist.List) {
 		p.agree(document, l)
 	}
 	p.jwks(ctx, document, l)
-	if !usable {
-		for _, check := range []string{checkCredentials, checkMadeUp, checkTime} {
-			l.Skip(check, "authEndpointIntrospect is not usable, see above")
-		}
-		return
+	switch {
+	case p.cfg.TokenValidation == config.TokenValidationJWT:
+		skipIntrospection(l, "tokenValidation is jwt: the provider is not asked about tokens")
+	case !usable:
+		skipIntrospection(l, "authEndpointIntrospect is not usable, see above")
+	default:
+		p.introspection(ctx, l)
 	}
-	p.introspection(ctx, l)
+}
+
+func skipIntrospection(l *checklist.List, reason string) {
+	for _, check := range []string{checkCredentials, checkMadeUp, checkTime} {
+		l.Skip(check, reason)
+	}
 }
 
 // Offline lists what Check would check, as skipped.
@@ -342,20 +350,10 @@ func refusal(err error, auth introspect.Auth) (reason, mend string) {
 // Token asks about a real token and returns what HealthLake would get for it, nil if that would be an error. role is what
 // HealthLake would assume, and endpoint the datastore's.
 func (p *Provider) Token(ctx context.Context, token, endpoint, role string, now time.Time, l *checklist.List) []byte {
-	auth, reason := p.secrets.auth(p.cfg)
-	if reason != "" {
-		l.Skip(checkToken, reason)
+	d, ok := p.decide(ctx, token, endpoint, now, l)
+	if !ok {
 		return nil
 	}
-	set, err := p.ask(ctx, auth, token, patience)
-	if err != nil {
-		reason, mend := refusal(err, auth)
-		l.Fail(checkToken, reason, mend)
-		return nil
-	}
-	d := authorize.Decide(set, endpoint, now, authorize.Rules{
-		RequiredAudience: p.cfg.RequiredAudience, TrustedIssuers: p.cfg.TrustedIssuers,
-		RequiredScopes: p.cfg.RequiredScope, ClaimNames: p.cfg.ClaimNames})
 	answer, err := authorize.NewAnswer(d, p.cfg.AuthEndpointToken, endpoint, role)
 	var text []byte
 	if err == nil {
@@ -373,6 +371,49 @@ func (p *Provider) Token(ctx context.Context, token, endpoint, role string, now 
 	return text
 }
 
+// decide judges a token as the function would; ok is false where the function could not, and the row says why.
+func (p *Provider) decide(ctx context.Context, token, endpoint string, now time.Time, l *checklist.List) (d authorize.Decision, ok bool) {
+	if !authorize.WellFormed(token) {
+		return authorize.Deny(authorize.ReasonMalformedToken, now), true
+	}
+	set, mend, reason := p.claims(ctx, token, now)
+	if refusal := new(jwt.Refusal); errors.As(reason, &refusal) {
+		return authorize.Deny(refusal.Reason, now), true
+	}
+	switch {
+	case reason != nil && mend == "":
+		l.Skip(checkToken, reason.Error())
+	case reason != nil:
+		l.Fail(checkToken, reason.Error(), mend)
+	default:
+		return authorize.Decide(set, endpoint, now, authorize.Rules{
+			RequiredAudience: p.cfg.RequiredAudience, TrustedIssuers: p.cfg.TrustedIssuers,
+			RequiredScopes: p.cfg.RequiredScope, ClaimNames: p.cfg.ClaimNames}), true
+	}
+	return d, false
+}
+
+// claims gets a token's claims from where the function would. Without a mend, there is nothing wrong but the lack of
+// credentials here.
+func (p *Provider) claims(ctx context.Context, token string, now time.Time) (set claims.Set, mend string, err error) {
+	if p.cfg.TokenValidation == config.TokenValidationJWT {
+		ctx, cancel := context.WithTimeout(ctx, patience)
+		defer cancel()
+		verifier := jwt.New(p.cfg.AuthIssuer, p.cfg.AuthEndpointJwks, p.transport, func() time.Time { return now })
+		set, err = verifier.Claims(ctx, token)
+		return set, "correct authEndpointJwks", err
+	}
+	auth, missing := p.secrets.auth(p.cfg)
+	if missing != "" {
+		return nil, "", errors.New(missing)
+	}
+	if set, err = p.ask(ctx, auth, token, patience); err != nil {
+		reason, mend := refusal(err, auth)
+		return nil, mend, errors.New(reason)
+	}
+	return set, "", nil
+}
+
 func denialAdvice(reason string) string {
 	switch reason {
 	case authorize.ReasonInactive:
@@ -384,7 +425,13 @@ func denialAdvice(reason string) string {
 	case authorize.ReasonAudience:
 		return "have the client ask for the audience in requiredAudience; for datastore give --datastore-endpoint too"
 	case authorize.ReasonIssuer:
-		return "add the token's iss to trustedIssuers, if you trust it"
+		return "add the token's iss to trustedIssuers, or with jwt make it authIssuer, if you trust it"
+	case authorize.ReasonScope:
+		return "have the client ask for the scopes in requiredScope"
+	case authorize.ReasonMalformedToken:
+		return "give the token alone, without Bearer and without spaces"
+	case jwt.ReasonNotJWT, jwt.ReasonAlgorithm, jwt.ReasonUnknownKey, jwt.ReasonSignature:
+		return "have the provider issue JWTs that its published keys verify; see docs/operations.md"
 	}
 	return "a claim has a type that it cannot have: mend it at the provider"
 }
