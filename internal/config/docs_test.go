@@ -1,0 +1,53 @@
+package config
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+var jsonBlock = regexp.MustCompile("(?s)```json\n(.*?)```")
+
+// The contexts that the documentation offers to copy work as they stand.
+func TestContextsOfTheProviderPages(t *testing.T) {
+	pages, err := filepath.Glob("../../docs/providers/*.md")
+	if err != nil || len(pages) < 8 {
+		t.Fatalf("%d pages, %v", len(pages), err)
+	}
+	contexts := 0
+	for _, page := range pages {
+		text, err := os.ReadFile(page)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, block := range jsonBlock.FindAllStringSubmatch(string(text), -1) {
+			if !strings.Contains(block[1], `"account"`) {
+				continue
+			}
+			contexts++
+			var context map[string]any
+			if err := json.Unmarshal([]byte(block[1]), &context); err != nil {
+				t.Errorf("%s: %v", page, err)
+				continue
+			}
+			_, problems := Parse(context)
+			for _, p := range problems {
+				if !p.Warning || p.Key != "account" { // the account in them is the sample's
+					t.Errorf("%s: %s", page, p)
+				}
+			}
+			// Parse knows nothing of keys that are not its own; a page must not name one.
+			for key := range context {
+				if _, known := position[key]; !known {
+					t.Errorf("%s: no such key: %s", page, key)
+				}
+			}
+		}
+	}
+	if contexts < 7 {
+		t.Errorf("%d contexts, want one a provider at least", contexts)
+	}
+}
