@@ -80,6 +80,9 @@ func newCheckTokenStack(d deployment, props checkTokenProps) (awscdk.Stack, erro
 	}
 	alias.AddPermission(jsii.String("HealthLakeInvokes"), &permission)
 
+	newLogMetrics(d, stack, logGroup)
+	newAlarms(d, stack)
+
 	output(stack, "AliasArn", "Function alias that HealthLake calls for every FHIR request", alias.FunctionArn())
 	return stack, nil
 }

@@ -40,6 +40,9 @@ func newDatastoreStack(d deployment, props datastoreProps) error {
 		Statements:  &statements,
 	})
 
+	if d.cfg.Dashboard {
+		newDashboard(d, stack, datastore.AttrDatastoreId())
+	}
 	return datastoreOutputs(stack, datastore)
 }
 

@@ -52,6 +52,7 @@ func sample() config.Config {
 		LambdaMemorySize:           512,
 		LambdaConcurrentExecutions: 5,
 		LogRetentionDays:           14,
+		Dashboard:                  true,
 	}
 }
 
@@ -104,6 +105,7 @@ var variants = map[string]func(*config.Config){
 		c.KMSKey = config.KMSKeyCreate
 		c.HealthLakeAccess = config.AccessReadOnly
 		c.PreloadData = true
+		c.AlarmEmail = "ops@example.org"
 		c.AuthorizationStrategy = config.StrategySMARTV1
 		c.FineGrainedAuthorization = false
 	},
@@ -114,6 +116,7 @@ var variants = map[string]func(*config.Config){
 		c.ClientSecret = "{{resolve:secretsmanager:idp:SecretString:client_secret}}"
 		c.SrvAPIKey = "{{resolve:secretsmanager:idp:SecretString:api_key::}}"
 		c.KMSKey = keyARN
+		c.Dashboard = false
 		c.TokenValidation = config.TokenValidationJWT
 		c.RequiredAudience = []string{"datastore"}
 		c.ClientID, c.ClientSecret, c.SrvAPIKey, c.AuthEndpointIntrospect = "", "", "", ""

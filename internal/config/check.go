@@ -59,6 +59,10 @@ var (
 	kmsKey = matching(KMSKeyAWSOwned+", "+KMSKeyCreate+" or the ARN of a KMS key",
 		`^(`+KMSKeyAWSOwned+`|`+KMSKeyCreate+`|arn:aws[-a-z]*:kms:[a-z0-9-]+:[0-9]{12}:key/[A-Za-z0-9-]+)$`)
 
+	// One mailbox as mail systems of today write it. SNS sends a confirmation there, which is the real check.
+	emailAddress = allOf("an e-mail address such as ops@example.org",
+		length(0, 254), matching("", `^[\w.!#$%&'*+/=?^{|}~-]+@([A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?\.)+[A-Za-z]{2,}$`))
+
 	// CloudWatch Logs API Reference, PutRetentionPolicy.
 	retentionDays = oneOf(1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922,
 		3288, 3653)

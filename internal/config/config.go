@@ -95,4 +95,7 @@ type Config struct {
 	LambdaReservedConcurrency     int // 0: none
 	LambdaEnhancedLogging         bool
 	LogRetentionDays              int
+
+	Dashboard  bool
+	AlarmEmail string // empty: alarms notify nobody
 }

@@ -143,6 +143,10 @@ var keys = []key{
 		value: flag(func(c *Config) *bool { return &c.LambdaEnhancedLogging })},
 	{name: "logRetentionDays", absent: otherwise(14),
 		value: number(func(c *Config) *int { return &c.LogRetentionDays }, retentionDays)},
+	{name: "dashboard", absent: otherwise(true),
+		value: flag(func(c *Config) *bool { return &c.Dashboard })},
+	{name: "alarmEmail", absent: otherwise(""),
+		value: text(func(c *Config) *string { return &c.AlarmEmail }, orEmpty(emailAddress))},
 }
 
 // required is the absent of a key that the context must hold.

@@ -317,6 +317,61 @@ class CloudFormation(unittest.TestCase):
         self.cloudformation.execute_change_set(ChangeSetName=change_set["Id"])
         self.assertEqual("21", self.lambdas.get_function_configuration(FunctionName="sof-hl-checkToken")["Description"])
 
+    def test_monitoring_comes_changes_and_goes(self):
+        policy = {"Version": "2012-10-17", "Statement": [{"Effect": "Deny", "Principal": "*", "Action": "sns:Publish"}]}
+        transformation = {"MetricName": "m", "MetricNamespace": "n", "MetricValue": "1"}
+        dimensions = {"Dimensions": [{"Key": "Reason", "Value": "$.reason"}]}
+        topic = {"Ref": "Topic"}
+
+        def resources(text, points, address):
+            kinds = {
+                "Topic": ("AWS::SNS::Topic", {"DisplayName": text}),
+                "Policy": ("AWS::SNS::TopicPolicy", {"PolicyDocument": policy, "Topics": [topic]}),
+                "Mail": ("AWS::SNS::Subscription", {"Endpoint": address, "Protocol": "email", "TopicArn": topic}),
+                "Board": ("AWS::CloudWatch::Dashboard", {"DashboardBody": text, "DashboardName": "board"}),
+                "Group": ("AWS::Logs::LogGroup", {}),
+                "Filter": (
+                    "AWS::Logs::MetricFilter",
+                    {
+                        "FilterPattern": "{ $.a = 1 }",
+                        "LogGroupName": {"Ref": "Group"},
+                        "MetricTransformations": [{**transformation, **dimensions}],
+                    },
+                ),
+                "Alarm": (
+                    "AWS::CloudWatch::Alarm",
+                    {
+                        "AlarmActions": [topic],
+                        "ComparisonOperator": "GreaterThanThreshold",
+                        "EvaluationPeriods": points,
+                        "MetricName": "m",
+                        "Namespace": "n",
+                        "Period": 60,
+                        "Statistic": "Sum",
+                        "Threshold": 0,
+                    },
+                ),
+            }
+            return {"Resources": {k: {"Type": t, "Properties": p} for k, (t, p) in kinds.items()}}
+
+        cloudwatch, sns = boto3.client("cloudwatch"), boto3.client("sns")
+        for text, points, address in (('{"widgets": []}', 1, "a@example.org"), ('{"widgets": [1]}', 2, "b@example.org")):
+            body = resources(text, points, address)
+            self.deploy(body)
+            self.assertEqual(text, cloudwatch.get_dashboard(DashboardName="board")["DashboardBody"])
+            self.assertEqual([points], [a["EvaluationPeriods"] for a in cloudwatch.describe_alarms()["MetricAlarms"]])
+            self.assertEqual([address], [s["Endpoint"] for s in sns.list_subscriptions()["Subscriptions"]])
+        attributes = sns.get_topic_attributes(TopicArn=self.physical_ids()["Topic"])["Attributes"]
+        self.assertEqual((text, policy), (attributes["DisplayName"], json.loads(attributes["Policy"])))
+        body["Resources"]["Filter"]["Properties"]["MetricTransformations"][0]["DefaultValue"] = 0
+        self.refused(body, "a default value excludes dimensions")
+        body = resources("widgets", 1, "b@example.org")
+        self.refused(body, "DashboardBody is no JSON")
+        self.cloudformation.delete_stack(StackName="stack")
+        self.assertEqual([], cloudwatch.list_dashboards()["DashboardEntries"])
+        self.assertEqual([], cloudwatch.describe_alarms()["MetricAlarms"])
+        self.assertEqual(([], []), (sns.list_topics()["Topics"], sns.list_subscriptions()["Subscriptions"]))
+
     def test_circle(self):
         role = template()["Resources"]["Role"]
         one, two = copy.deepcopy(role), copy.deepcopy(role)

@@ -1,6 +1,6 @@
 """Puts the local AWS's rules in place of moto's."""
 
-from . import engine, function, healthlake, identity, key, monitoring, scaling, secret, storage
+from . import engine, function, healthlake, identity, key, monitoring, protection, scaling, secret, storage
 
 
 def install():
@@ -16,8 +16,12 @@ def install():
             identity.Role,
             key.Key,
             monitoring.Alarm,
+            monitoring.Dashboard,
             monitoring.LogGroup,
             monitoring.MetricFilter,
+            monitoring.Subscription,
+            monitoring.Topic,
+            monitoring.TopicPolicy,
             scaling.ScalableTarget,
             scaling.ScalingPolicy,
             secret.ResourcePolicy,
@@ -25,3 +29,4 @@ def install():
             storage.BucketPolicy,
         ]
     )
+    protection.install()

@@ -1,9 +1,13 @@
-"""AWS::Logs::LogGroup and ::MetricFilter, AWS::CloudWatch::Alarm on moto's services."""
+"""AWS::Logs::LogGroup and ::MetricFilter, AWS::CloudWatch::Alarm and ::Dashboard, AWS::SNS::Topic and its policy and
+subscriptions, on moto's services."""
+
+import json
 
 from moto.cloudwatch.models import Dimension, Metric, MetricDataQuery, MetricStat, cloudwatch_backends
 from moto.logs.models import logs_backends
+from moto.sns.models import sns_backends
 
-from .resource import Resource, require, require_match, tag_map
+from .resource import Rejected, Resource, require, require_match, tag_map
 
 _RETENTION = (1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653)
 _COMPARISONS = (
@@ -57,6 +61,8 @@ class MetricFilter(Resource):
         require(len(transformations) == 1, "MetricTransformations has not exactly one")
         for name in ("MetricName", "MetricNamespace", "MetricValue"):
             require(transformations[0].get(name), f"MetricTransformations lacks {name}")
+        dimensions = transformations[0].get("Dimensions")
+        require(not dimensions or "DefaultValue" not in transformations[0], "a default value excludes dimensions")
         wire = [{k[0].lower() + k[1:]: v for k, v in transformations[0].items()}]
         _logs(self).delete_metric_filter(self.physical_resource_id, group)
         _logs(self).put_metric_filter(self.physical_resource_id, properties["FilterPattern"], group, wire)
@@ -138,6 +144,86 @@ class Alarm(Resource):
         return {"Arn": self.arn}
 
 
+class Dashboard(Resource):
+    TYPE = "AWS::CloudWatch::Dashboard"
+    REQUIRED = frozenset({"DashboardBody"})
+    OPTIONAL = frozenset({"DashboardName"})
+    CREATE_ONLY = frozenset({"DashboardName"})
+
+    def create(self):
+        self.physical_resource_id = self.properties.get("DashboardName") or self.generated_name()
+        require_match(r"[A-Za-z0-9_-]{1,255}", self.physical_resource_id, "DashboardName")
+        require(self.physical_resource_id not in _alarms(self).dashboards, "a dashboard of this name exists already")
+        self.update(self.properties)
+
+    def update(self, properties):
+        try:
+            body = json.loads(properties["DashboardBody"])
+        except ValueError as error:
+            raise Rejected(f"DashboardBody is no JSON: {error}") from error
+        require(isinstance(body, dict) and isinstance(body.get("widgets"), list), "DashboardBody has no widgets")
+        _alarms(self).put_dashboard(self.physical_resource_id, properties["DashboardBody"])
+
+    def remove(self):
+        _alarms(self).delete_dashboards([self.physical_resource_id])
+
+
+class Topic(Resource):
+    TYPE = "AWS::SNS::Topic"
+    OPTIONAL = frozenset({"DisplayName", "KmsMasterKeyId", "Tags", "TopicName"})
+    CREATE_ONLY = frozenset({"TopicName"})
+
+    def create(self):
+        self.name = self.properties.get("TopicName") or self.generated_name()
+        self.topic = _sns(self).create_topic(self.name, {}, tag_map(self.properties))
+        self.physical_resource_id = self.topic.arn
+        self.update(self.properties)
+
+    def update(self, properties):
+        self.topic.display_name = properties.get("DisplayName", "")
+        self.topic.kms_master_key_id = properties.get("KmsMasterKeyId", "")
+
+    def remove(self):
+        _sns(self).delete_topic(self.physical_resource_id)
+
+    def attributes(self):
+        return {"TopicArn": self.physical_resource_id, "TopicName": self.name}
+
+
+class TopicPolicy(Resource):
+    TYPE = "AWS::SNS::TopicPolicy"
+    REQUIRED = frozenset({"PolicyDocument", "Topics"})
+
+    def create(self):
+        self.physical_resource_id = self.generated_name()
+        self.update(self.properties)
+
+    def update(self, properties):
+        require(properties["PolicyDocument"].get("Statement"), "PolicyDocument has no Statement")
+        for arn in properties["Topics"]:
+            _sns(self).get_topic(arn).policy = json.dumps(properties["PolicyDocument"])
+
+    def remove(self):
+        pass
+
+
+class Subscription(Resource):
+    TYPE = "AWS::SNS::Subscription"
+    REQUIRED = frozenset({"Endpoint", "Protocol", "TopicArn"})
+    CREATE_ONLY = REQUIRED
+
+    def create(self):
+        p = self.properties
+        require(p["Protocol"] != "email" or "@" in p["Endpoint"], f"Endpoint {p['Endpoint']!r} is no e-mail address")
+        self.physical_resource_id = _sns(self).subscribe(p["TopicArn"], p["Endpoint"], p["Protocol"]).arn
+
+    def update(self, properties):
+        pass
+
+    def remove(self):
+        _sns(self).unsubscribe(self.physical_resource_id)
+
+
 def _query(query):
     stat = query.get("MetricStat")
     require((stat is None) != ("Expression" not in query), f"query {query.get('Id')}: not one of metric and expression")
@@ -166,3 +252,7 @@ def _logs(resource):
 
 def _alarms(resource):
     return cloudwatch_backends[resource.account][resource.region]
+
+
+def _sns(resource):
+    return sns_backends[resource.account][resource.region]
