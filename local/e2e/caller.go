@@ -24,6 +24,7 @@ type caller struct {
 	function *runtimeapi.Function
 	d        *deployment
 	role     string         // ARN that every answer must carry
+	verifies bool           // tokens are verified by the provider's keys, nobody is asked
 	alone    sync.Locker    // held during a call, for a provider that cannot do two things at once
 	event    map[string]any // the deployment's own test event, with HealthLake's other fields
 
@@ -41,6 +42,7 @@ type answer struct {
 func newCaller(f *runtimeapi.Function, t *target, role string) (*caller, error) {
 	d := t.d
 	c := &caller{function: f, d: d, role: role, alone: t.alone}
+	c.verifies = t.context["tokenValidation"] == "jwt"
 	if err := json.Unmarshal([]byte(d.outputs[t.stack("Datastore")]["TestEvent"]), &c.event); err != nil {
 		return nil, fmt.Errorf("output TestEvent: %w", err)
 	}
@@ -150,6 +152,33 @@ func (c *caller) denied(ctx context.Context, token string) error {
 		return err
 	}
 	return c.compare(a, map[string]any{"isAuthorized": false, "scope": ""})
+}
+
+// deniedFor is denied, and fails too unless the log gives this reason for it.
+func (c *caller) deniedFor(ctx context.Context, token, reason string) error {
+	lines := func() (n int) {
+		for _, line := range c.function.Logs() {
+			if strings.Contains(line, `"`+reason+`"`) {
+				n++
+			}
+		}
+		return n
+	}
+	before := lines()
+	if err := c.denied(ctx, token); err != nil {
+		return err
+	}
+	for deadline := time.Now().Add(2 * time.Second); lines() == before; {
+		// The line may come a moment after its answer.
+		if time.Now().After(deadline) {
+			logs := c.function.Logs()
+			return fmt.Errorf("denied, but not as %s: %s", reason, logs[len(logs)-1])
+		}
+		if err := pause(ctx, 20*time.Millisecond); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // fails fails unless the function reports an error in time.

@@ -39,6 +39,7 @@ func (t *target) stack(name string) string { return t.prefix + name }
 // proof deploys, tries, changes and removes.
 func (s *suite) proof(ctx context.Context) {
 	first, second := s.forHydra(), s.forOIDCProvider()
+	third, fourth := s.verifying(first, "hydra-jwt"), s.verifying(second, "oidc-jwt")
 
 	s.steps.in("Deployment for ORY Hydra")
 	bootstrapped := s.steps.begun(ctx, "cdk bootstrap", func(ctx context.Context) error {
@@ -72,14 +73,20 @@ func (s *suite) proof(ctx context.Context) {
 	if !ok {
 		return
 	}
+	// These too are synthesized while others are looked at.
+	synthesizedJWT := []func() bool{s.begunSynth(ctx, third), s.begunSynth(ctx, fourth)}
 	s.hydraTokens(ctx, first, clients)
 	s.oidcTokens(ctx, second, clients, first)
-	clients, ok = s.outage(ctx, first, clients)
+	if !s.deployVerifying(ctx, synthesizedJWT, third, fourth) {
+		return
+	}
+	s.verifiedTokens(ctx, third, fourth, clients[1])
+	clients, ok = s.outage(ctx, first, third, clients)
 	if !ok {
 		return
 	}
 	s.changes(ctx, first, second, clients)
-	s.removal(ctx, first, second)
+	s.removal(ctx, first, second, third, fourth)
 }
 
 // forHydra is the sample's configuration, with Hydra's endpoints in it and secrets of its own.
@@ -182,13 +189,24 @@ func (s *suite) checkFunction(_ context.Context, t *target) error {
 	if configured, ok := t.context["lambdaMemorySize"].(int); ok {
 		memory = configured
 	}
+	variables := f.Environment.Variables
+	var validation error
+	if t.context["tokenValidation"] == "jwt" {
+		validation = errors.Join(
+			equal("TOKEN_VALIDATION", variables["TOKEN_VALIDATION"], "jwt"),
+			equal("AUTH_ISSUER", variables["AUTH_ISSUER"], t.context["authIssuer"]),
+			equal("AUTH_ENDPOINT_JWKS", variables["AUTH_ENDPOINT_JWKS"], t.context["authEndpointJwks"]),
+			equal("REQUIRED_AUDIENCE", variables["REQUIRED_AUDIENCE"], audience),
+		)
+	}
 	return errors.Join(
+		validation,
 		equal("name", f.FunctionName, t.prefix+"checkToken"),
 		equal("runtime", f.Runtime, "provided.al2023"),
 		equal("handler", f.Handler, "bootstrap"),
 		equal("memory", f.MemorySize, memory),
 		equal("architectures", f.Architectures, []string{architecture()}),
-		equal("SECRET_ID", f.Environment.Variables["SECRET_ID"], t.d.outputs[t.stack("Secret")]["SecretArn"]),
+		equal("SECRET_ID", variables["SECRET_ID"], t.d.outputs[t.stack("Secret")]["SecretArn"]),
 	)
 }
 
@@ -413,7 +431,7 @@ func (s *suite) startFunction(ctx context.Context, t *target) error {
 	return err
 }
 
-// removal removes both deployments. What CloudFormation replaced before stays.
+// removal removes all deployments. What CloudFormation replaced before stays.
 func (s *suite) removal(ctx context.Context, targets ...*target) {
 	s.steps.in("Removal")
 	for _, t := range targets {

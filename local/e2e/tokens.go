@@ -38,8 +38,9 @@ func (s *suite) registerClients(ctx context.Context) (all []clients, ok bool) {
 			id, jwt := strings.ToLower(format), format == "JWT"
 			c := clients{
 				format:  format,
-				backend: hydra.Client{ID: id + "-backend", Secret: rand.Text(), JWT: jwt, Scope: backendScope},
-				app:     hydra.Client{ID: id + "-app", Secret: rand.Text(), JWT: jwt, Scope: appScope, User: true},
+				backend: hydra.Client{ID: id + "-backend", Secret: rand.Text(), JWT: jwt, Scope: backendScope, Audience: audience},
+				app: hydra.Client{ID: id + "-app", Secret: rand.Text(), JWT: jwt, Scope: appScope, Audience: audience,
+					User: true},
 			}
 			c.shortLived = c.backend
 			c.shortLived.ID, c.shortLived.ShortLived = id+"-short-lived", true
@@ -133,7 +134,13 @@ func (s *suite) tokensOf(ctx context.Context, call *caller, c clients) {
 			return call.denied(ctx, strings.Join(parts, "."))
 		})
 	}
-	s.steps.do(ctx, "after a refresh the new token is authorized, the old one denied", func(ctx context.Context) error {
+	// Whoever verifies a token by itself is not told of its end before its time.
+	ended, word := call.denied, "denied"
+	if call.verifies {
+		ended = func(ctx context.Context, token string) error { return call.authorized(ctx, token, appScope, nil) }
+		word = "authorized until it expires"
+	}
+	s.steps.do(ctx, "after a refresh the new token is authorized, the old one "+word, func(ctx context.Context) error {
 		old := tokens.AccessToken
 		refreshed, err := s.hydra.Refresh(ctx, c.app, tokens.RefreshToken)
 		if err != nil {
@@ -142,17 +149,17 @@ func (s *suite) tokensOf(ctx context.Context, call *caller, c clients) {
 		tokens = refreshed
 		return errors.Join(
 			call.authorized(ctx, tokens.AccessToken, appScope, userClaims(c.app.ID)),
-			call.denied(ctx, old),
+			ended(ctx, old),
 		)
 	})
-	s.steps.do(ctx, "a revoked token is denied", func(ctx context.Context) error {
+	s.steps.do(ctx, "a revoked token is "+word, func(ctx context.Context) error {
 		if err := call.authorized(ctx, tokens.AccessToken, appScope, nil); err != nil {
 			return fmt.Errorf("before: %w", err)
 		}
 		if err := s.hydra.Revoke(ctx, c.app, tokens.AccessToken); err != nil {
 			return err
 		}
-		return call.denied(ctx, tokens.AccessToken)
+		return ended(ctx, tokens.AccessToken)
 	})
 	expired()
 }
@@ -180,10 +187,12 @@ func (s *suite) oidcTokens(ctx context.Context, t *target, formats []clients, ot
 	call := t.caller
 	expired := s.steps.begun(ctx, "an expired token is authorized before it expires and denied after",
 		func(ctx context.Context) error {
-			return expires(ctx, call, oidcprovider.BackendScope, s.oidc.ShortLived)
+			return expires(ctx, call, oidcprovider.BackendScope, func(ctx context.Context) (string, error) {
+				return s.oidc.ShortLived(ctx, "")
+			})
 		})
 	s.steps.do(ctx, "client credentials: authorized, scope byte for byte", func(ctx context.Context) error {
-		token, err := s.oidc.ClientCredentials(ctx)
+		token, err := s.oidc.ClientCredentials(ctx, "")
 		if err != nil {
 			return err
 		}
@@ -191,7 +200,7 @@ func (s *suite) oidcTokens(ctx context.Context, t *target, formats []clients, ot
 	})
 	s.steps.do(ctx, "authorization code with PKCE: authorized, fhirUser and patient at the top; revoked: denied",
 		func(ctx context.Context) error {
-			tokens, err := s.oidc.AuthorizationCode(ctx)
+			tokens, err := s.oidc.AuthorizationCode(ctx, "")
 			if err != nil {
 				return err
 			}
@@ -215,7 +224,7 @@ func (s *suite) oidcTokens(ctx context.Context, t *target, formats []clients, ot
 	})
 	s.steps.do(ctx, "the other issuer's tokens are not authorized, in either deployment",
 		func(ctx context.Context) error {
-			own, err := s.oidc.ClientCredentials(ctx)
+			own, err := s.oidc.ClientCredentials(ctx, "")
 			if err != nil {
 				return err
 			}
@@ -240,7 +249,7 @@ func (s *suite) oidcTokens(ctx context.Context, t *target, formats []clients, ot
 }
 
 // outage takes Hydra away and brings it back. What it knew is gone then, so its clients are new.
-func (s *suite) outage(ctx context.Context, t *target, formats []clients) ([]clients, bool) {
+func (s *suite) outage(ctx context.Context, t, verifying *target, formats []clients) ([]clients, bool) {
 	s.steps.in("ORY Hydra away")
 	call, backend := t.caller, formats[0].backend
 	s.steps.do(ctx, "Hydra does not answer: an error within the second; it answers again: authorized",
@@ -258,13 +267,20 @@ func (s *suite) outage(ctx context.Context, t *target, formats []clients) ([]cli
 			}
 			return call.authorized(ctx, token, backendScope, nil)
 		})
+	var known string
 	s.steps.do(ctx, "Hydra is stopped: an error within the second", func(ctx context.Context) error {
 		token, err := s.hydra.ClientCredentials(ctx, backend)
 		if err != nil {
 			return err
 		}
+		if known, err = s.hydra.ClientCredentials(ctx, formats[1].backend); err != nil {
+			return err
+		}
 		s.hydra.Stop()
 		return call.fails(ctx, token)
+	})
+	s.steps.do(ctx, "Hydra is stopped: where tokens are verified by its keys, authorized", func(ctx context.Context) error {
+		return verifying.caller.authorized(ctx, known, backendScope, nil)
 	})
 	if !s.steps.do(ctx, "start ORY Hydra again", s.hydra.Resume) {
 		return nil, false

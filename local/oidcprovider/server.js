@@ -35,6 +35,14 @@ const provider = new Provider(issuer, {
       allowedPolicy: (ctx, client, token) => token.kind !== 'RefreshToken',
     },
     revocation: { enabled: true },
+    // A client that names a resource gets a JWT for it (RFC 8707, RFC 9068), the others get opaque tokens.
+    resourceIndicators: {
+      enabled: true,
+      getResourceServerInfo: (ctx, resource) => ({
+        scope: scopes.join(' '), audience: resource, accessTokenFormat: 'jwt',
+      }),
+      useGrantedResource: () => true,
+    },
   },
   pkce: { required: () => true },
   ttl: { AccessToken: lifetime, ClientCredentials: lifetime },
@@ -52,6 +60,9 @@ async function interact(request, response) {
   }
   const grant = new provider.Grant({ accountId: 'user', clientId: params.client_id });
   grant.addOIDCScope(params.scope);
+  if (params.resource) {
+    grant.addResourceScope(params.resource, params.scope);
+  }
   await provider.interactionFinished(request, response, { consent: { grantId: await grant.save() } });
 }
 

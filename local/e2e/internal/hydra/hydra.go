@@ -170,8 +170,22 @@ func (s *Server) Resume(ctx context.Context) error {
 // Stop ends Hydra; its connections and data are gone.
 func (s *Server) Stop() { s.process.Stop() }
 
-// Freeze stops Hydra's work without closing its connections, until Thaw.
-func (s *Server) Freeze() error { return s.process.Signal(syscall.SIGSTOP) }
+// Freeze stops Hydra's work without closing its connections, until Thaw. It returns when Hydra answers no more: a signal
+// takes its time to reach all threads.
+func (s *Server) Freeze() error {
+	if err := s.process.Signal(syscall.SIGSTOP); err != nil {
+		return err
+	}
+	for range 50 {
+		ctx, cancel := context.WithTimeout(context.Background(), 100*time.Millisecond)
+		err := s.get(ctx, s.admin+"health/alive")
+		cancel()
+		if err != nil {
+			return nil
+		}
+	}
+	return errors.Join(errors.New("hydra: it answers though it was stopped"), s.Thaw())
+}
 
 // Thaw lets a frozen Hydra go on.
 func (s *Server) Thaw() error { return s.process.Signal(syscall.SIGCONT) }
@@ -188,8 +202,9 @@ type Client struct {
 	Secret     string
 	JWT        bool
 	Scope      string
-	ShortLived bool // access tokens from client credentials expire after two seconds
-	User       bool // uses the authorization code grant with a user, else client credentials
+	Audience   string // what its access tokens are for; may be empty
+	ShortLived bool   // access tokens from client credentials expire after two seconds
+	User       bool   // uses the authorization code grant with a user, else client credentials
 }
 
 // Register makes a client known to Hydra.
@@ -206,6 +221,9 @@ func (s *Server) Register(ctx context.Context, c Client) error {
 	}
 	if c.JWT {
 		client["access_token_strategy"] = "jwt"
+	}
+	if c.Audience != "" {
+		client["audience"] = []string{c.Audience}
 	}
 	if c.User {
 		client["grant_types"] = []string{"authorization_code", "refresh_token"}
@@ -233,6 +251,9 @@ func (s *Server) ClientCredentials(ctx context.Context, c Client) (string, error
 		AuthStyle:    oauth2.AuthStyleInHeader,
 		Scopes:       []string{c.Scope},
 	}
+	if c.Audience != "" {
+		config.EndpointParams = url.Values{"audience": {c.Audience}}
+	}
 	token, err := config.Token(ctx)
 	if err != nil {
 		return "", fmt.Errorf("hydra: client credentials: %w", err)
@@ -256,7 +277,13 @@ func (s *Server) AuthorizationCode(
 		Jar:           jar,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
-	location, err := redirect(ctx, browser, config.AuthCodeURL(state, oauth2.S256ChallengeOption(verifier)))
+	options := []oauth2.AuthCodeOption{oauth2.S256ChallengeOption(verifier)}
+	granted := []string{}
+	if c.Audience != "" {
+		options = append(options, oauth2.SetAuthURLParam("audience", c.Audience))
+		granted = append(granted, c.Audience)
+	}
+	location, err := redirect(ctx, browser, config.AuthCodeURL(state, options...))
 	if err != nil {
 		return nil, fmt.Errorf("hydra: authorization: %w", err)
 	}
@@ -266,8 +293,9 @@ func (s *Server) AuthorizationCode(
 	}{
 		{"login", map[string]any{"subject": subject}},
 		{"consent", map[string]any{
-			"grant_scope": strings.Fields(c.Scope),
-			"session":     map[string]any{"access_token": session},
+			"grant_scope":                 strings.Fields(c.Scope),
+			"grant_access_token_audience": granted,
+			"session":                     map[string]any{"access_token": session},
 		}},
 	} {
 		challenge := location.Query().Get(step.name + "_challenge")
@@ -321,6 +349,15 @@ func (s *Server) Revoke(ctx context.Context, c Client, token string) error {
 	request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	request.SetBasicAuth(url.QueryEscape(c.ID), url.QueryEscape(c.Secret))
 	return do(request, nil)
+}
+
+// RotateKey adds a key with which Hydra signs the access tokens that it issues from then on. The one before it stays
+// published.
+func (s *Server) RotateKey(ctx context.Context) error {
+	s.Alone.Lock()
+	defer s.Alone.Unlock()
+	key := map[string]string{"alg": "RS256", "use": "sig", "kid": rand.Text()}
+	return s.call(ctx, http.MethodPost, "admin/keys/hydra.jwt.access-token", key, nil)
 }
 
 func (s *Server) app(c Client) *oauth2.Config {

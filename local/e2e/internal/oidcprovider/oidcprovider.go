@@ -140,23 +140,27 @@ func backend(id, secret string) map[string]any {
 	}
 }
 
-// ClientCredentials gets a backend service's access token.
-func (s *Server) ClientCredentials(ctx context.Context) (string, error) {
-	return s.clientCredentials(ctx, "backend")
+// ClientCredentials gets a backend service's access token: a JWT for the resource, or an opaque one where resource is
+// empty.
+func (s *Server) ClientCredentials(ctx context.Context, resource string) (string, error) {
+	return s.clientCredentials(ctx, "backend", resource)
 }
 
-// ShortLived gets an access token that expires after two seconds.
-func (s *Server) ShortLived(ctx context.Context) (string, error) {
-	return s.clientCredentials(ctx, shortLived)
+// ShortLived is ClientCredentials with an access token that expires after two seconds.
+func (s *Server) ShortLived(ctx context.Context, resource string) (string, error) {
+	return s.clientCredentials(ctx, shortLived, resource)
 }
 
-func (s *Server) clientCredentials(ctx context.Context, client string) (string, error) {
+func (s *Server) clientCredentials(ctx context.Context, client, resource string) (string, error) {
 	config := clientcredentials.Config{
 		ClientID:     client,
 		ClientSecret: s.secret,
 		TokenURL:     s.Issuer + "/token",
 		AuthStyle:    oauth2.AuthStyleInHeader,
 		Scopes:       []string{BackendScope},
+	}
+	if resource != "" {
+		config.EndpointParams = url.Values{"resource": {resource}}
 	}
 	token, err := config.Token(ctx)
 	if err != nil {
@@ -165,8 +169,9 @@ func (s *Server) clientCredentials(ctx context.Context, client string) (string, 
 	return token.AccessToken, nil
 }
 
-// AuthorizationCode gets a user's tokens by the authorization code grant with PKCE.
-func (s *Server) AuthorizationCode(ctx context.Context) (*oauth2.Token, error) {
+// AuthorizationCode gets a user's tokens by the authorization code grant with PKCE. resource is as with
+// ClientCredentials.
+func (s *Server) AuthorizationCode(ctx context.Context, resource string) (*oauth2.Token, error) {
 	config, verifier := s.app(), oauth2.GenerateVerifier()
 	jar, err := cookiejar.New(nil)
 	if err != nil {
@@ -183,8 +188,14 @@ func (s *Server) AuthorizationCode(ctx context.Context) (*oauth2.Token, error) {
 			return nil
 		},
 	}
-	address := config.AuthCodeURL(rand.Text(), oauth2.S256ChallengeOption(verifier),
-		oauth2.SetAuthURLParam("prompt", "consent")) // without which no refresh token is given
+	options := []oauth2.AuthCodeOption{
+		oauth2.S256ChallengeOption(verifier),
+		oauth2.SetAuthURLParam("prompt", "consent"), // without which no refresh token is given
+	}
+	if resource != "" {
+		options = append(options, oauth2.SetAuthURLParam("resource", resource))
+	}
+	address := config.AuthCodeURL(rand.Text(), options...)
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
 	if err != nil {
 		return nil, err
