@@ -54,3 +54,8 @@ func partitionOf(region string) string {
 		return "aws"
 	}
 }
+
+// ServiceRoleARN is the ARN of the role that HealthLake assumes, which every answer of the function names.
+func ServiceRoleARN(cfg config.Config) string {
+	return namesOf(cfg).serviceRoleARN
+}

@@ -200,7 +200,7 @@ func (p process) check(ctx context.Context, o options, values map[string]any, to
 		if endpoint == "" {
 			endpoint = fmt.Sprintf("https://healthlake.%s.amazonaws.com/datastore/<id>/r4/", cfg.Region)
 		}
-		answer = idp.Token(ctx, token, endpoint, serviceRole(cfg), time.Now(), l)
+		answer = idp.Token(ctx, token, endpoint, stacks.ServiceRoleARN(cfg), time.Now(), l)
 	}
 	account.Check(ctx, cfg, p.environ, qualifier(values), l)
 	return answer
@@ -255,18 +255,6 @@ func readRoots(dir, bundle string) (*x509.CertPool, error) {
 		return nil, fmt.Errorf("%s holds no certificate", bundle)
 	}
 	return roots, nil
-}
-
-// serviceRole is the ARN of the role that the stacks create for HealthLake.
-func serviceRole(cfg config.Config) string {
-	partition := "aws"
-	switch {
-	case strings.HasPrefix(cfg.Region, "cn-"):
-		partition = "aws-cn"
-	case strings.HasPrefix(cfg.Region, "us-gov-"):
-		partition = "aws-us-gov"
-	}
-	return fmt.Sprintf("arn:%s:iam::%s:role/%sRole-for-HealthLake", partition, cfg.Account, cfg.Prefix)
 }
 
 // qualifier is the name of the CDK's bootstrap in the account; the CDK has this default and this key for another one.
