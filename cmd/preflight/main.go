@@ -167,8 +167,8 @@ func (p process) check(ctx context.Context, o options, values map[string]any, to
 			add = l.Warn
 		}
 		reason, mend := "got "+problem.Got, "want "+problem.Want
-		if problem.Got == "unknown key" { // as config.Problem has it
-			reason, mend = "unknown key", "did you mean "+problem.Want+"?"
+		if problem.Got == config.UnknownKey {
+			reason, mend = config.UnknownKey, "did you mean "+problem.Want+"?"
 		}
 		add("context "+problem.Key, reason, mend)
 	}

@@ -22,13 +22,24 @@ func print(w io.Writer, l checklist.List, changes []string, answer []byte) error
 	if err := l.Table(w); err != nil {
 		return err
 	}
-	if answer == nil {
-		return nil
+	if answer != nil {
+		var pretty bytes.Buffer
+		if err := json.Indent(&pretty, answer, "", "  "); err != nil {
+			return err
+		}
+		fmt.Fprintf(w, "\nHealthLake would get for this token:\n%s\n", pretty.String())
 	}
-	var pretty bytes.Buffer
-	if err := json.Indent(&pretty, answer, "", "  "); err != nil {
-		return err
-	}
-	_, err := fmt.Fprintf(w, "\nHealthLake would get for this token:\n%s\n", pretty.String())
+	_, err := fmt.Fprintf(w, "\n%s\n", next(l))
 	return err
+}
+
+// next says what to do now.
+func next(l checklist.List) string {
+	switch {
+	case l.Count(checklist.Failed) > 0:
+		return "Mend what failed, and run this again. Nothing was deployed."
+	case l.Count(checklist.Skipped) > 0:
+		return "Nothing failed, but not everything was checked."
+	}
+	return "Ready: CLIENT_SECRET=… SRV_API_KEY=… make deploy"
 }

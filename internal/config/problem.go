@@ -12,7 +12,7 @@ import (
 )
 
 // Problem is one fault in the context, or, as a Warning, something that works but is hardly meant. None of its fields
-// ever contains a secret. Of a key that is nearly a known one, Got is "unknown key" and Want is the known key.
+// ever contains a secret. Of a key that is nearly a known one, Got is UnknownKey and Want is the known key.
 type Problem struct {
 	Key     string // as the context spells it
 	Got     string // what it holds, as it is shown to people
@@ -20,18 +20,19 @@ type Problem struct {
 	Warning bool
 }
 
-const unknownKey = "unknown key"
+// UnknownKey stands in a Problem's Got for a key that does not exist.
+const UnknownKey = "unknown key"
 
 // String is one line, such as `account: got "12345", want 12 digits`.
 func (p Problem) String() string {
-	if p.Got == unknownKey {
+	if p.Got == UnknownKey {
 		return p.unknown()
 	}
 	return fmt.Sprintf("%s: got %s, want %s", p.Key, p.Got, p.Want)
 }
 
 func (p Problem) unknown() string {
-	return fmt.Sprintf("%s %s, did you mean %s?", unknownKey, printable(p.Key), p.Want)
+	return fmt.Sprintf("%s %s, did you mean %s?", UnknownKey, printable(p.Key), p.Want)
 }
 
 // HasErrors says whether one of the problems is more than a warning.
@@ -48,7 +49,7 @@ func Report(w io.Writer, problems []Problem) {
 	var keyWidth, gotWidth int
 	for _, p := range problems {
 		keyWidth = max(keyWidth, utf8.RuneCountInString(printable(p.Key)))
-		if p.Got != unknownKey {
+		if p.Got != UnknownKey {
 			gotWidth = max(gotWidth, utf8.RuneCountInString(p.Got))
 		}
 	}
@@ -59,7 +60,7 @@ func Report(w io.Writer, problems []Problem) {
 			severity = "warning"
 		}
 		fmt.Fprintf(&b, "%-7s  %-*s  ", severity, keyWidth, printable(p.Key))
-		if p.Got == unknownKey {
+		if p.Got == UnknownKey {
 			fmt.Fprintln(&b, p.unknown())
 		} else {
 			fmt.Fprintf(&b, "got %-*s  want %s\n", gotWidth, p.Got, p.Want)

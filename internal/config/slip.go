@@ -14,7 +14,7 @@ func (p *parser) slips() {
 			continue
 		}
 		if meant, ok := nearest(name); ok {
-			p.report(meant, Problem{Key: name, Got: unknownKey, Want: meant})
+			p.report(meant, Problem{Key: name, Got: UnknownKey, Want: meant})
 		}
 	}
 }

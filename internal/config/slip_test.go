@@ -72,7 +72,7 @@ func TestKnownKeysAreNoSlips(t *testing.T) {
 	for _, k := range keys {
 		for _, s := range k.spellings() {
 			for _, line := range lines(map[string]any{s: "x"}) {
-				if strings.Contains(line, unknownKey) {
+				if strings.Contains(line, UnknownKey) {
 					t.Errorf("%s: %s", s, line)
 				}
 			}
