@@ -19,8 +19,10 @@ const healthLakeWaits = 1000
 
 // logMetric is a metric that CloudWatch reads from the function's log lines. The function itself does nothing for it.
 type logMetric struct {
-	name    string
-	pattern string // CloudWatch Logs User Guide, "Filter pattern syntax for metric filters", JSON
+	name string
+	// pattern is as the CloudWatch Logs User Guide has it, "Filter pattern syntax for metric filters", JSON. A field whose
+	// value the metric takes, for itself or a dimension, must be in it (CDK, MetricFilterOptions).
+	pattern string
 	value   string // 1, or a number of the line
 	unit    awscloudwatch.Unit
 	// byReason makes a metric of each reason. CloudWatch then takes no default, so that there is no data point for a
@@ -32,13 +34,13 @@ type logMetric struct {
 
 var logMetrics = []logMetric{
 	{name: "Authorized", pattern: `{ ($.msg = "checkToken") && ($.outcome = "authorized") }`},
-	{name: "Denied", pattern: `{ ($.msg = "checkToken") && ($.outcome = "denied") }`, byReason: true},
-	{name: "Errors", pattern: `{ ($.msg = "checkToken") && ($.outcome = "error") }`, byReason: true},
+	{name: "Denied", pattern: `{ ($.msg = "checkToken") && ($.outcome = "denied") && ($.reason = "*") }`, byReason: true},
+	{name: "Errors", pattern: `{ ($.msg = "checkToken") && ($.outcome = "error") && ($.reason = "*") }`, byReason: true},
 	// The function's own, and the platform's that ended it.
 	{name: "Timeouts", pattern: `{ ($.reason = "idp_timeout") || ` +
 		`(($.type = "platform.report") && ($.record.status = "timeout")) }`},
 	// Its sample count is the number of requests of HealthLake for which the provider was asked.
-	{name: "IdpMilliseconds", pattern: `{ ($.msg = "checkToken") && ($.idp_requests > 0) }`, value: "$.idp_ms",
+	{name: "IdpMilliseconds", pattern: `{ ($.msg = "checkToken") && ($.idp_requests > 0) && ($.idp_ms >= 0) }`, value: "$.idp_ms",
 		unit: awscloudwatch.Unit_MILLISECONDS, asksProvider: true},
 	{name: "IdpSuccesses", pattern: `{ ($.msg = "checkToken") && ($.idp_requests > 0) && ($.reason != "idp_*") }`,
 		asksProvider: true},

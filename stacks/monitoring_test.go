@@ -32,13 +32,13 @@ func TestLogMetrics(t *testing.T) {
 	const one = `"MetricValue": "1", "Unit": "Count"`
 	want := map[string][2]string{
 		"Authorized": {`{ ($.msg = "checkToken") && ($.outcome = "authorized") }`, one + `, "DefaultValue": 0`},
-		"Denied": {`{ ($.msg = "checkToken") && ($.outcome = "denied") }`,
+		"Denied": {`{ ($.msg = "checkToken") && ($.outcome = "denied") && ($.reason = "*") }`,
 			one + `, "Dimensions": [{"Key": "Reason", "Value": "$.reason"}]`},
-		"Errors": {`{ ($.msg = "checkToken") && ($.outcome = "error") }`,
+		"Errors": {`{ ($.msg = "checkToken") && ($.outcome = "error") && ($.reason = "*") }`,
 			one + `, "Dimensions": [{"Key": "Reason", "Value": "$.reason"}]`},
 		"Timeouts": {`{ ($.reason = "idp_timeout") || (($.type = "platform.report") && ($.record.status = "timeout")) }`,
 			one + `, "DefaultValue": 0`},
-		"IdpMilliseconds": {`{ ($.msg = "checkToken") && ($.idp_requests > 0) }`,
+		"IdpMilliseconds": {`{ ($.msg = "checkToken") && ($.idp_requests > 0) && ($.idp_ms >= 0) }`,
 			`"MetricValue": "$.idp_ms", "Unit": "Milliseconds"`},
 		"IdpSuccesses": {`{ ($.msg = "checkToken") && ($.idp_requests > 0) && ($.reason != "idp_*") }`,
 			one + `, "DefaultValue": 0`},
@@ -86,11 +86,16 @@ func TestLogMetricsMatchTheLogLine(t *testing.T) {
 	for name, filter := range filters(t, "default") {
 		transformation := filter["MetricTransformations"].([]any)[0]
 		pattern := filter["FilterPattern"].(string)
-		all := pattern + " " + at(transformation, "MetricValue").(string)
+		taken := at(transformation, "MetricValue").(string)
 		if dimensions, ok := at(transformation, "Dimensions").([]any); ok {
-			all += " " + at(dimensions[0], "Value").(string)
+			taken += " " + at(dimensions[0], "Value").(string)
 		}
-		for _, m := range field.FindAllStringSubmatch(all, -1) {
+		for _, m := range field.FindAllString(taken, -1) {
+			if !strings.Contains(pattern, m) {
+				t.Errorf("%s takes %s, which its pattern does not match", name, m)
+			}
+		}
+		for _, m := range field.FindAllStringSubmatch(pattern+" "+taken, -1) {
 			seen++
 			if !written(m[1]) {
 				t.Errorf("%s: the function's line has no field %s", name, m[1])
@@ -98,7 +103,7 @@ func TestLogMetricsMatchTheLogLine(t *testing.T) {
 		}
 		for _, m := range text.FindAllStringSubmatch(pattern, -1) {
 			// idp_timeout and idp_* are put together from the reason's beginning and introspection's kinds.
-			if word := m[1]; !written(word) && !(strings.HasPrefix(word, "idp_") && written("idp_")) {
+			if word := m[1]; word != "*" && !written(word) && !(strings.HasPrefix(word, "idp_") && written("idp_")) {
 				t.Errorf("%s: the function never writes %s", name, word)
 			}
 		}
