@@ -7,6 +7,7 @@ import (
 	"context"
 	"encoding/base64"
 	"errors"
+	"fmt"
 	"net/http"
 	"slices"
 	"strings"
@@ -78,8 +79,8 @@ func (v *Verifier) Load(ctx context.Context) error {
 
 // Claims returns the claims of a token whose signature was verified by one of the issuer's keys and that is this issuer's
 // access token, with exp among them. The claim active is added as true where the token has none, as an introspection answer
-// would have it. The error is a *Refusal where the token is to be denied, and another one where that cannot be decided
-// because no keys are known. Headers that name or carry a key (jku, x5u, jwk, x5c) are ignored.
+// would have it. The error is a *Refusal where the token is to be denied, and another one where that cannot be decided:
+// no keys are known, or the token's is not among them and the issuer cannot be asked whether it has a new one. Headers that name or carry a key (jku, x5u, jwk, x5c) are ignored.
 func (v *Verifier) Claims(ctx context.Context, token string) (claims.Set, error) {
 	header, err := parseHeader(token)
 	if err != nil {
@@ -89,17 +90,21 @@ func (v *Verifier) Claims(ctx context.Context, token string) (claims.Set, error)
 	if err != nil {
 		return nil, err
 	}
-	candidates := keys.candidates(header)
-	if len(candidates) == 0 {
-		renewed, ok := v.keys.Renew(ctx, func(s keySet) bool { return len(s.candidates(header)) > 0 })
-		if !ok {
-			return nil, &Refusal{ReasonUnknownKey}
+	known := keys.candidates(header)
+	payload, reason := verify(token, header, known)
+	if reason == ReasonUnknownKey || reason == ReasonSignature && header.keyID == "" {
+		// The issuer may have another key since. A known id whose key did not sign is no sign of that, and who forges such
+		// tokens must not use up the looks for a new key.
+		renewed, err := v.keys.Renew(ctx, func(s keySet) bool { return !s.candidates(header).equal(known) })
+		switch {
+		case err == nil:
+			payload, reason = verify(token, header, renewed.candidates(header))
+		case !errors.Is(err, lastgood.ErrNoOther):
+			return nil, fmt.Errorf("looking for the token's key: %w", err)
 		}
-		candidates = renewed.candidates(header)
 	}
-	payload, err := verify(token, header, candidates)
-	if err != nil {
-		return nil, err
+	if reason != "" {
+		return nil, &Refusal{reason}
 	}
 	return v.judge(payload, header)
 }
@@ -161,18 +166,21 @@ func parseHeader(token string) (header, error) {
 	return h, nil
 }
 
-// verify returns the payload if one of the keys verifies the signature.
-func verify(token string, h header, candidates []key) ([]byte, error) {
+// verify returns the payload if one of the keys verifies the signature, and else the reason of a Refusal.
+func verify(token string, h header, candidates keySet) (payload []byte, reason string) {
+	if len(candidates) == 0 {
+		return nil, ReasonUnknownKey
+	}
 	signed, err := jose.ParseSignedCompact(token, []jose.SignatureAlgorithm{h.algorithm})
 	if err != nil {
-		return nil, &Refusal{ReasonNotJWT}
+		return nil, ReasonNotJWT
 	}
 	for _, candidate := range candidates {
 		if payload, err := signed.Verify(candidate.public); err == nil {
-			return payload, nil
+			return payload, ""
 		}
 	}
-	return nil, &Refusal{ReasonSignature}
+	return nil, ReasonSignature
 }
 
 // judge reads the claims of a verified token and refuses what is not this issuer's access token.

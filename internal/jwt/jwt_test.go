@@ -303,6 +303,87 @@ func TestRotation(t *testing.T) {
 	want("the one that is left", rotated, true)
 }
 
+// An issuer with one key may give it no id.
+func TestRotationWithoutIDs(t *testing.T) {
+	v, p, c := newVerifier(t)
+	p.publish(200, jose.JSONWebKey{Key: rsaKey.Public()})
+	old := sign(jose.RS256, rsaKey, nil, defaults())
+	rotated := sign(jose.RS256, otherRSA, nil, defaults())
+	if _, err := v.Claims(t.Context(), old); err != nil {
+		t.Fatal(err)
+	}
+	p.publish(200, jose.JSONWebKey{Key: otherRSA.Public()})
+	c.advance(10 * time.Second)
+	if _, err := v.Claims(t.Context(), rotated); err != nil {
+		t.Errorf("the new key's token: %v", err)
+	}
+	for range 20 {
+		if _, err := v.Claims(t.Context(), old); reason(err) != jwt.ReasonSignature {
+			t.Errorf("the old key's token: %v", err)
+		}
+	}
+	if got := p.fetches.Load(); got != 2 {
+		t.Errorf("%d fetches", got)
+	}
+}
+
+// Forged tokens that name a known key do not use up the looks for a new one.
+func TestForgeriesDoNotHideANewKey(t *testing.T) {
+	v, p, c := newVerifier(t)
+	forged := sign(jose.RS256, otherRSA, h("kid", "rsa"), defaults())
+	if _, err := v.Claims(t.Context(), forged); reason(err) != jwt.ReasonSignature {
+		t.Fatal(err)
+	}
+	c.advance(10 * time.Second)
+	if _, err := v.Claims(t.Context(), forged); reason(err) != jwt.ReasonSignature {
+		t.Fatal(err)
+	}
+	p.publish(200, append(published(), jose.JSONWebKey{KeyID: "next", Key: otherRSA.Public()})...)
+	if _, err := v.Claims(t.Context(), sign(jose.RS256, otherRSA, h("kid", "next"), defaults())); err != nil {
+		t.Errorf("the new key's token: %v", err)
+	}
+}
+
+// While the issuer cannot be asked for a new key, a token of an unknown one is neither good nor bad.
+func TestUnknownKeyWhileTheProviderIsDown(t *testing.T) {
+	v, p, c := newVerifier(t)
+	known := sign(jose.RS256, rsaKey, h("kid", "rsa"), defaults())
+	unknown := sign(jose.RS256, otherRSA, h("kid", "next"), defaults())
+	forged := sign(jose.RS256, otherRSA, h("kid", "rsa"), defaults())
+	if _, err := v.Claims(t.Context(), known); err != nil {
+		t.Fatal(err)
+	}
+	p.publish(503)
+	for range 3 { // with a fetch, and while the next one has to wait
+		c.advance(4 * time.Second)
+		for range 3 {
+			c.advance(time.Second)
+			if _, err := v.Claims(t.Context(), known); err != nil {
+				t.Errorf("the known key: %v", err)
+			}
+			if _, err := v.Claims(t.Context(), forged); reason(err) != jwt.ReasonSignature {
+				t.Errorf("a forged token: %v", err)
+			}
+		}
+	}
+	if _, err := v.Claims(t.Context(), unknown); err == nil || reason(err) != "" {
+		t.Errorf("an unknown key: %v, want an error that denies nothing", err)
+	}
+	p.publish(200, published()...)
+	c.advance(10 * time.Second)
+	if _, err := v.Claims(t.Context(), unknown); reason(err) != jwt.ReasonUnknownKey {
+		t.Errorf("an unknown key when it can be asked again: %v", err)
+	}
+}
+
+// reason is a refusal's, or nothing.
+func reason(err error) string {
+	if refusal := new(jwt.Refusal); errors.As(err, &refusal) {
+		return refusal.Reason
+	}
+	return ""
+}
+
 func TestNoKeysDecideNothing(t *testing.T) {
 	token := sign(jose.RS256, rsaKey, h("kid", "rsa"), defaults())
 	for name, serve := range map[string]http.HandlerFunc{

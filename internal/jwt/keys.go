@@ -2,6 +2,7 @@ package jwt
 
 import (
 	"context"
+	"crypto"
 	"crypto/ecdsa"
 	"crypto/ed25519"
 	"crypto/elliptic"
@@ -10,6 +11,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 
 	"github.com/go-jose/go-jose/v4"
 )
@@ -33,14 +35,22 @@ type keySet []key
 
 // candidates returns the keys that may have signed a token with this header: by id where the header has one, by the key's
 // own type and alg always.
-func (s keySet) candidates(h header) []key {
-	var found []key
+func (s keySet) candidates(h header) keySet {
+	var found keySet
 	for _, k := range s {
 		if (h.keyID == "" || k.id == h.keyID) && k.suits(h.algorithm) {
 			found = append(found, k)
 		}
 	}
 	return found
+}
+
+// equal tells whether both have the same keys in the same order.
+func (s keySet) equal(other keySet) bool {
+	return slices.EqualFunc(s, other, func(a, b key) bool {
+		public, ok := a.public.(interface{ Equal(crypto.PublicKey) bool })
+		return a.id == b.id && a.algorithm == b.algorithm && ok && public.Equal(b.public)
+	})
 }
 
 // suits tells whether the key is one for the algorithm (RFC 7518 section 3.1, RFC 8037 section 3.1).
@@ -77,6 +87,9 @@ func fetchKeys(ctx context.Context, transport http.RoundTripper, url string) (ke
 		return nil, fmt.Errorf("keys: %s is not a URL", url)
 	}
 	request.Header.Set("Accept", "application/json")
+	// A connection kept for the minutes until the next fetch may have died without a word, and that fetch would find out
+	// too late for the call that waits for it.
+	request.Close = true
 	response, err := transport.RoundTrip(request)
 	if err != nil {
 		return nil, fmt.Errorf("keys: %w", err)

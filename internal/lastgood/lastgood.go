@@ -4,6 +4,7 @@ package lastgood
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"time"
 )
@@ -76,7 +77,7 @@ func (v *Value[T]) Get(ctx context.Context) (T, error) {
 	if v.held == nil {
 		patience /= 4
 	}
-	running := v.pending != nil && since >= 0 && since <= patience
+	running := v.pending != nil && since >= 0 && since < patience
 	resting := v.held != nil && v.err != nil && since >= 0 && since < v.limits.RetryAfter
 	if !running && !resting {
 		v.refresh()
@@ -87,15 +88,19 @@ func (v *Value[T]) Get(ctx context.Context) (T, error) {
 	if held != nil && (pending == nil || age >= 0 && age < v.limits.MaxAge) {
 		return *held, nil
 	}
-	var late <-chan time.Time // never, where there is nothing to fall back to
-	if held != nil {
-		timer := time.NewTimer(v.limits.MaxWait)
-		defer timer.Stop()
-		late = timer.C
+	wait := v.limits.MaxWait
+	switch {
+	case held != nil:
+	case running:
+		wait = patience - since
+	default:
+		wait = patience
 	}
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
 	select {
 	case <-pending.done:
-	case <-late:
+	case <-timer.C:
 	case <-ctx.Done():
 		if held == nil {
 			var none T
@@ -103,8 +108,8 @@ func (v *Value[T]) Get(ctx context.Context) (T, error) {
 		}
 	}
 	v.mu.Lock()
-	if v.held == nil && running {
-		// The fetch that failed began before this call; one that begins now may fare better.
+	if v.held == nil && (running || !pending.over) {
+		// The fetch began before this call and failed, or it hangs; one that begins now may fare better.
 		v.mu.Unlock()
 		return v.Get(ctx)
 	}
@@ -116,10 +121,15 @@ func (v *Value[T]) Get(ctx context.Context) (T, error) {
 	return *v.held, nil
 }
 
+// ErrNoOther is Renew's error where the newest value does not serve either.
+var ErrNoOther = errors.New("there is no other value")
+
+var errLate = errors.New("the fetch takes too long")
+
 // Renew is for a caller that the value it got does not serve, perhaps because it has changed since. It returns a value
-// that serves, which it fetches unless it holds one or has begun a fetch within RetryAfter; ok is false where there is none
-// within MaxWait.
-func (v *Value[T]) Renew(ctx context.Context, serves func(T) bool) (value T, ok bool) {
+// that serves, which it fetches unless it holds one or has begun a fetch within RetryAfter. The error is ErrNoOther where
+// that value does not serve, and another one where there may be one that does: fetching fails, or takes longer than MaxWait.
+func (v *Value[T]) Renew(ctx context.Context, serves func(T) bool) (value T, err error) {
 	v.mu.Lock()
 	if v.held == nil || !serves(*v.held) {
 		since := v.now().Sub(v.attempted)
@@ -139,10 +149,15 @@ func (v *Value[T]) Renew(ctx context.Context, serves func(T) bool) (value T, ok 
 		}
 	}
 	defer v.mu.Unlock()
-	if v.held == nil || !serves(*v.held) {
-		return value, false
+	switch {
+	case v.held != nil && serves(*v.held):
+		return *v.held, nil
+	case v.pending != nil:
+		return value, errLate
+	case v.err != nil:
+		return value, v.err
 	}
-	return *v.held, true
+	return value, ErrNoOther
 }
 
 // refresh begins a fetch. The caller holds the lock.

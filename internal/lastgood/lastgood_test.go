@@ -238,18 +238,18 @@ func TestRenewAfterARotation(t *testing.T) {
 	old, _ := v.Get(context.Background())
 	s.set("two", nil, nil)
 
-	if d, ok := v.Renew(context.Background(), not(old)); ok {
-		t.Errorf("got %q right after a fetch, want a rest", d)
+	if d, err := v.Renew(context.Background(), not(old)); !errors.Is(err, lastgood.ErrNoOther) {
+		t.Errorf("got %q, %v right after a fetch, want a rest", d, err)
 	}
 	c.advance(5 * time.Second)
-	if d, ok := v.Renew(context.Background(), not(old)); !ok || d != "two" {
-		t.Errorf("got %q, %t, want the new value", d, ok)
+	if d, err := v.Renew(context.Background(), not(old)); err != nil || d != "two" {
+		t.Errorf("got %q, %v, want the new value", d, err)
 	}
 	want(t, v, "two")
 	// Another caller that was refused with the old value needs no fetch.
 	before := s.fetches.Load()
-	if d, ok := v.Renew(context.Background(), not(old)); !ok || d != "two" || s.fetches.Load() != before {
-		t.Errorf("got %q, %t after %d more fetches", d, ok, s.fetches.Load()-before)
+	if d, err := v.Renew(context.Background(), not(old)); err != nil || d != "two" || s.fetches.Load() != before {
+		t.Errorf("got %q, %v after %d more fetches", d, err, s.fetches.Load()-before)
 	}
 }
 
@@ -259,17 +259,21 @@ func TestRenewWithoutARotation(t *testing.T) {
 	old, _ := v.Get(context.Background())
 	for range 100 {
 		c.advance(100 * time.Millisecond)
-		if d, ok := v.Renew(context.Background(), not(old)); ok {
-			t.Fatalf("got %q, want no other value", d)
+		if d, err := v.Renew(context.Background(), not(old)); !errors.Is(err, lastgood.ErrNoOther) {
+			t.Fatalf("got %q, %v, want no other value", d, err)
 		}
 	}
 	if got := s.fetches.Load(); got != 3 {
 		t.Errorf("%d fetches in 10 s, want the first and one every five seconds", got)
 	}
-	s.set("", errors.New("AccessDeniedException"), nil)
+	denied := errors.New("AccessDeniedException")
+	s.set("", denied, nil)
 	c.advance(5 * time.Second)
-	if d, ok := v.Renew(context.Background(), not(old)); ok {
-		t.Errorf("got %q from a source that cannot be read", d)
+	// The second time is within RetryAfter of the first.
+	for range 2 {
+		if d, err := v.Renew(context.Background(), not(old)); !errors.Is(err, denied) {
+			t.Errorf("got %q, %v from a source that cannot be read", d, err)
+		}
 	}
 	want(t, v, "one")
 }
@@ -282,8 +286,8 @@ func TestRenewDoesNotWaitForLong(t *testing.T) {
 	defer close(hold)
 	s.set("two", nil, hold)
 	c.advance(5 * time.Second)
-	if d, ok := v.Renew(context.Background(), not(old)); ok {
-		t.Errorf("got %q from a source that hangs", d)
+	if d, err := v.Renew(context.Background(), not(old)); err == nil || errors.Is(err, lastgood.ErrNoOther) {
+		t.Errorf("got %q, %v from a source that hangs", d, err)
 	}
 }
 
@@ -304,6 +308,28 @@ func TestAHangingFirstFetchIsNotWaitedFor(t *testing.T) {
 	for range 50 {
 		want(t, v, "two")
 		time.Sleep(time.Millisecond)
+	}
+}
+
+// Nor one that began to wait for it before.
+func TestACallThatWaitsForAHangingFirstFetchTriesAgain(t *testing.T) {
+	v, s, c := newValue()
+	hold := make(chan struct{})
+	defer close(hold)
+	s.set("first", nil, hold)
+	got := make(chan string)
+	go func() {
+		value, err := v.Get(context.Background())
+		if err != nil {
+			value = err.Error()
+		}
+		got <- value
+	}()
+	eventually(t, "the first fetch", func() bool { return s.fetches.Load() == 1 })
+	s.set("two", nil, nil)
+	c.advance(600 * time.Millisecond)
+	if value := <-got; value != "two" {
+		t.Errorf("got %q", value)
 	}
 }
 

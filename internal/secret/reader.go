@@ -45,5 +45,6 @@ func (r *Reader) Document(ctx context.Context) (Document, error) {
 // returns another document than the refused one, and reads the secret for it at most once in five seconds; ok is false
 // where there is no other within 200 ms.
 func (r *Reader) Renew(ctx context.Context, refused Document) (document Document, ok bool) {
-	return r.documents.Renew(ctx, func(d Document) bool { return d != refused })
+	document, err := r.documents.Renew(ctx, func(d Document) bool { return d != refused })
+	return document, err == nil
 }
