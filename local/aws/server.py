@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 """Starts the local AWS on a loopback port and prints its address as the first line of output.
 
-    server.py [--port PORT]      PORT 0 (default): any free one
-    server.py --check            only say whether everything is installed that it needs
+    server.py [--port PORT]        PORT 0 (default): any free one
+              [--functions URL]    where Lambda functions run: an invocation is posted to URL/<function name>
+    server.py --check              only say whether everything is installed that it needs
 
 It ends on SIGTERM or SIGINT, and when its standard input is closed: it never outlives the process that started it.
 """
@@ -19,6 +20,7 @@ MOTO = "5.2"
 def main():
     parser = argparse.ArgumentParser(description="A local AWS for this project's deployment.")
     parser.add_argument("--port", type=int, default=0, help="port on 127.0.0.1; 0 for any free one")
+    parser.add_argument("--functions", metavar="URL", help="where functions run; without it none can be invoked")
     parser.add_argument("--check", action="store_true", help="only check that what it needs is installed")
     arguments = parser.parse_args()
     try:
@@ -44,7 +46,7 @@ def main():
     from localaws.api import Application
 
     localaws.install.install()
-    application = Application(DomainDispatcherApplication(create_backend_app))
+    application = Application(DomainDispatcherApplication(create_backend_app), arguments.functions)
     server = make_server("127.0.0.1", arguments.port, application, threaded=True)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: os._exit(0))

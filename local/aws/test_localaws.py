@@ -317,6 +317,36 @@ class CloudFormation(unittest.TestCase):
         self.cloudformation.execute_change_set(ChangeSetName=change_set["Id"])
         self.assertEqual("21", self.lambdas.get_function_configuration(FunctionName="sof-hl-checkToken")["Description"])
 
+    def test_a_change_set_without_changes_says_so(self):
+        body = {"Parameters": {"Note": {"Type": "String"}}, "Resources": template()["Resources"]}
+        given = {"TemplateBody": json.dumps(body), "Parameters": [{"ParameterKey": "Note", "ParameterValue": "x"}]}
+        for kind in ("CREATE", "UPDATE"):
+            change_set = self.cloudformation.create_change_set(
+                StackName="stack", ChangeSetName="deploy", ChangeSetType=kind, **given
+            )
+            if kind == "CREATE":
+                self.cloudformation.execute_change_set(ChangeSetName=change_set["Id"])
+        described = self.cloudformation.describe_change_set(ChangeSetName=change_set["Id"])
+        self.assertEqual("FAILED", described["Status"])
+        self.assertIn("didn't contain changes", described["StatusReason"])
+
+    def test_what_a_stack_makes_is_tagged_with_it(self):
+        body = template()
+        secret = {"Type": "AWS::SecretsManager::Secret", "Properties": {"Name": "SOF-HL", "SecretString": "{}"}}
+        body["Resources"]["Secret"] = secret
+        for node in (body["Resources"]["Function"], secret):
+            node["Properties"]["Tags"] = [{"Key": "Purpose", "Value": "a"}]
+        for purpose in ("a", "b"):  # made, and changed
+            for node in (body["Resources"]["Function"], secret):
+                node["Properties"]["Tags"][0]["Value"] = purpose
+            self.deploy(body)
+            described = boto3.client("secretsmanager").describe_secret(SecretId="SOF-HL")["Tags"]
+            of_function = self.lambdas.get_function(FunctionName="sof-hl-checkToken")["Tags"]
+            for name, tags in (("Secret", {t["Key"]: t["Value"] for t in described}), ("Function", of_function)):
+                self.assertEqual(purpose, tags["Purpose"])
+                self.assertEqual("stack", tags["aws:cloudformation:stack-name"])
+                self.assertEqual(name, tags["aws:cloudformation:logical-id"])
+
     def test_monitoring_comes_changes_and_goes(self):
         policy = {"Version": "2012-10-17", "Statement": [{"Effect": "Deny", "Principal": "*", "Action": "sns:Publish"}]}
         transformation = {"MetricName": "m", "MetricNamespace": "n", "MetricValue": "1"}
@@ -388,6 +418,11 @@ class CloudFormation(unittest.TestCase):
         self.assertTrue(statement["Resource"].endswith(":sof-hl-checkToken:live"))
         path = "/2019-09-30/functions/sof-hl-checkToken/provisioned-concurrency?Qualifier=live"
         self.assertEqual(5, client.get(path).get_json(force=True)["AllocatedProvisionedConcurrentExecutions"])
+        limits = client.get("/2016-08-19/account-settings/").get_json(force=True)["AccountLimit"]
+        self.assertEqual(1000, limits["UnreservedConcurrentExecutions"])
+        self.lambdas.put_function_concurrency(FunctionName="sof-hl-checkToken", ReservedConcurrentExecutions=300)
+        limits = client.get("/2016-08-19/account-settings/").get_json(force=True)["AccountLimit"]
+        self.assertEqual(700, limits["UnreservedConcurrentExecutions"])
         described = client.post(
             "/",
             json={"DatastoreId": self.physical_ids()["Datastore"]},

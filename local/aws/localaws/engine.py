@@ -49,6 +49,8 @@ def install(types):
     backend.create_stack = _refuse_direct
     backend.update_stack = _refuse_direct
     models.Stack.stack_parameters = property(_given_parameters)
+    # moto refuses a change set without changes at once; AWS makes one whose status says so, which cdk diff reads.
+    responses.CloudFormationResponse._validate_different_update = lambda *_: None
     # moto takes a host name apart to find the bucket, which an IP address does not have.
     from_url = models.get_stack_from_s3_url
 
@@ -57,6 +59,11 @@ def install(types):
 
     models.get_stack_from_s3_url = localhost_url
     responses.get_stack_from_s3_url = localhost_url
+
+
+def type_named(name):
+    """The resource type of that name, or None if it is not one of those given."""
+    return _types.get(name)
 
 
 def _refuse_direct(self, *args, **kwargs):
@@ -77,9 +84,9 @@ def _execute_change_set(self, change_set_name, stack_name=None):
     verb = change_set.change_set_type
     stack._add_stack_event(f"{verb}_IN_PROGRESS", resource_status_reason="User Initiated")
     try:
-        _deploy(self, stack, change_set.template_dict, change_set.parameters)
+        _deploy(self, stack, change_set.template_dict, change_set.parameters, getattr(change_set, "imports", {}))
     except ValidationError as refusal:
-        stack.status = f"{verb}_FAILED"
+        stack.status = "IMPORT_ROLLBACK_FAILED" if verb == "IMPORT" else f"{verb}_FAILED"
         stack._add_stack_event(stack.status, resource_status_reason=str(refusal))
         raise
     stack.template = change_set.template
@@ -113,9 +120,10 @@ def _delete_change_set(self, change_set_name):
             del self.change_sets[arn]  # and no error where there is none, as in AWS
 
 
-def _deploy(backend, stack, template, parameters):
+def _deploy(backend, stack, template, parameters, imports):
     resources = stack.resource_map
-    deployed = _deployed(resources)
+    resources.imports = imports
+    deployed = deployed_in(resources)
     before = dict(deployed)
     definitions = template["Resources"]
 
@@ -165,7 +173,7 @@ def _delete_stack(self, name_or_stack_id):
     stack._add_stack_event("DELETE_IN_PROGRESS", resource_status_reason="User Initiated")
     for export in stack.exports:
         _refuse_if_imported(self, stack, export.name, "delete")
-    deployed = _deployed(stack.resource_map)
+    deployed = deployed_in(stack.resource_map)
     for name in reversed(_dependency_order({n: deployed[n].definition for n in deployed})):
         if deployed[name].definition.get("DeletionPolicy") not in ("Retain", "RetainExceptOnCreate"):
             _remove(stack.resource_map, deployed[name])
@@ -176,7 +184,8 @@ def _delete_stack(self, name_or_stack_id):
     self.deleted_stacks[stack.stack_id] = self.stacks.pop(stack.stack_id)
 
 
-def _deployed(resources):
+def deployed_in(resources):
+    """What moto's resource map of a stack stands for, by logical id."""
     if not hasattr(resources, "deployed"):
         resources.deployed = {}
     return resources.deployed
@@ -193,8 +202,18 @@ def _create_lazily(logical_id, definition, resources, account_id, region_name):
         return None
     with _naming(logical_id, definition):
         properties = parsing.clean_json(definition.get("Properties", {}), resources)
-        resource = _create(resources, logical_id, definition, properties)
-    _deployed(resources)[logical_id] = _Deployed(definition, properties, resource)
+        if logical_id in resources.imports:
+            resource = _adopt(resources, logical_id)
+        else:
+            resource = _create(resources, logical_id, definition, properties)
+    deployed_in(resources)[logical_id] = _Deployed(definition, properties, resource)
+    return resource
+
+
+def _adopt(resources, logical_id):
+    """Takes an existing resource into the stack as it is: AWS does not compare it with the template."""
+    resource = resources.imports[logical_id]
+    resource.stack_id, resource.logical_resource_id = resources.stack_id, logical_id
     return resource
 
 
@@ -235,7 +254,7 @@ def _update(resources, name, definition, old):
         if resource is None:
             raise Rejected("the local AWS cannot update this resource type: " + ", ".join(sorted(changed)))
     resources._parsed_resources[name] = resource
-    _deployed(resources)[name] = _Deployed(definition, properties, resource)
+    deployed_in(resources)[name] = _Deployed(definition, properties, resource)
     return replaced
 
 

@@ -6,7 +6,7 @@ import re
 from moto.awslambda.models import lambda_backends
 from moto.moto_api._internal import mock_random
 
-from .resource import Resource, require, require_match, tag_map
+from .resource import Resource, require, require_match
 
 # What HealthLake's alias has beside moto's: (account, region, function, qualifier) -> statements, and -> concurrency.
 permissions = {}
@@ -43,7 +43,7 @@ class Function(Resource):
         _check_configuration(self.properties)
         functions = _backend(self)
         require(name not in [f.function_name for f in functions.list_functions()], f"function {name} exists already")
-        spec = {**copy.deepcopy(self.properties), "FunctionName": name, "Tags": tag_map(self.properties)}
+        spec = {**copy.deepcopy(self.properties), "FunctionName": name, "Tags": self.tags(self.properties)}
         self.function = functions.create_function(spec)
         self.function.last_version = 0
         self.physical_resource_id = name
@@ -64,7 +64,7 @@ class Function(Resource):
         f.environment_vars = dict(properties.get("Environment", {}).get("Variables", {}))
         f.reserved_concurrency = properties.get("ReservedConcurrentExecutions")
         f.tracing_config = properties.get("TracingConfig") or {"Mode": "PassThrough"}
-        f.tags = tag_map(properties)
+        f.tags = self.tags(properties)
         f.code_or_config_updated = True
 
     def remove(self):

@@ -35,6 +35,11 @@ class Datastore(Resource):
         }
     )
     OPTIONAL = CREATE_ONLY | {"Tags"}
+    IDENTIFIER = "DatastoreId"
+
+    @classmethod
+    def find(cls, account, region, identifier):
+        return datastores.get((account, region), {}).get(identifier)
 
     def create(self):
         p = self.properties
@@ -46,6 +51,8 @@ class Datastore(Resource):
         self._check_encryption(p.get("SseConfiguration"))
         self._check_identity_provider(p.get("IdentityProviderConfiguration", {"AuthorizationStrategy": "AWS_AUTH"}))
         tag_map(p)
+        # What the service knows. Of an imported datastore, CloudFormation's properties may differ from it.
+        self.configuration = {k: v for k, v in p.items() if k != "Tags"}
         self.physical_resource_id = mock_random.get_random_hex(32)
         self.arn = f"arn:aws:healthlake:{self.region}:{self.account}:datastore/fhir/{self.physical_resource_id}"
         self.endpoint = f"https://healthlake.{self.region}.amazonaws.com/datastore/{self.physical_resource_id}/r4/"
@@ -67,9 +74,7 @@ class Datastore(Resource):
 
     def describe(self):
         """The DatastoreProperties of DescribeFHIRDatastore."""
-        described = self.attributes()
-        described.update({k: v for k, v in self.properties.items() if k != "Tags"})
-        return described
+        return {**self.attributes(), **self.configuration}
 
     def _check_encryption(self, sse):
         if sse is None:

@@ -1,6 +1,19 @@
 """Puts the local AWS's rules in place of moto's."""
 
-from . import engine, function, healthlake, identity, key, monitoring, protection, scaling, secret, storage
+from . import (
+    adoption,
+    engine,
+    function,
+    healthlake,
+    identity,
+    key,
+    logs,
+    monitoring,
+    protection,
+    scaling,
+    secret,
+    storage,
+)
 
 
 def install():
@@ -29,4 +42,6 @@ def install():
             storage.BucketPolicy,
         ]
     )
+    adoption.install()
+    logs.install()
     protection.install()

@@ -56,15 +56,11 @@ class MetricFilter(Resource):
         self.update(self.properties)
 
     def update(self, properties):
-        group, transformations = properties["LogGroupName"], properties["MetricTransformations"]
-        require(group in _logs(self).groups, f"log group {group} does not exist")
-        require(len(transformations) == 1, "MetricTransformations has not exactly one")
-        for name in ("MetricName", "MetricNamespace", "MetricValue"):
-            require(transformations[0].get(name), f"MetricTransformations lacks {name}")
-        dimensions = transformations[0].get("Dimensions")
-        require(not dimensions or "DefaultValue" not in transformations[0], "a default value excludes dimensions")
-        wire = [{k[0].lower() + k[1:]: v for k, v in transformations[0].items()}]
-        _logs(self).delete_metric_filter(self.physical_resource_id, group)
+        wire = [{k[0].lower() + k[1:]: v for k, v in t.items()} for t in properties["MetricTransformations"]]
+        for transformation in wire:
+            if "dimensions" in transformation:  # a list in CloudFormation, a map in the service
+                transformation["dimensions"] = {d["Key"]: d["Value"] for d in transformation["dimensions"]}
+        group = properties["LogGroupName"]
         _logs(self).put_metric_filter(self.physical_resource_id, properties["FilterPattern"], group, wire)
 
     def remove(self):

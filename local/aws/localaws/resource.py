@@ -20,6 +20,9 @@ class Resource:
     REQUIRED = frozenset()
     OPTIONAL = frozenset()
     CREATE_ONLY = frozenset()
+    # The property that identifies a resource to import, of a type that can be imported: its registry schema's
+    # primaryIdentifier. Such a type has find.
+    IDENTIFIER = ""
 
     def __init__(self, account, region, stack_id, logical_id, properties):
         self.account = account
@@ -39,6 +42,11 @@ class Resource:
         unknown = sorted(properties.keys() - cls.REQUIRED - cls.OPTIONAL)
         if unknown:
             raise Rejected("property not supported: " + ", ".join(unknown))
+
+    @classmethod
+    def find(cls, account, region, identifier):
+        """The existing resource of that identifier, or None."""
+        raise NotImplementedError
 
     def create(self):
         """Makes the resource and sets physical_resource_id, which is what Ref returns."""
@@ -64,6 +72,16 @@ class Resource:
 
     def is_created(self):
         return True
+
+    def tags(self, properties):
+        """The Tags property as a dictionary, with the tags that CloudFormation itself sets on what it creates (user
+        guide, "Resource tag")."""
+        return {
+            **tag_map(properties),
+            "aws:cloudformation:stack-name": self.stack_id.split("/")[1],
+            "aws:cloudformation:stack-id": self.stack_id,
+            "aws:cloudformation:logical-id": self.logical_resource_id,
+        }
 
     def generated_name(self):
         """A name in CloudFormation's style for a resource that the template does not name."""

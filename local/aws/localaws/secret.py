@@ -6,7 +6,7 @@ import re
 from moto.iam.models import iam_backends
 from moto.secretsmanager.models import secretsmanager_backends
 
-from .resource import Rejected, Resource, require, require_match, tag_map
+from .resource import Rejected, Resource, require, require_match
 
 
 class Secret(Resource):
@@ -26,7 +26,7 @@ class Secret(Resource):
             p.get("SecretString"),
             None,
             p.get("Description"),
-            _tags(p),
+            self._tags(p),
             p.get("KmsKeyId"),
             None,
             [],
@@ -40,7 +40,7 @@ class Secret(Resource):
         stored = secrets.secrets[self.physical_resource_id]
         stored.description = properties.get("Description")
         stored.kms_key_id = properties.get("KmsKeyId")
-        stored.tags = _tags(properties)
+        stored.tags = self._tags(properties)
         # Only a changed value in the template makes a new version: a value set by hand survives every other deployment.
         if properties.get("SecretString") != self.properties.get("SecretString"):
             secrets.put_secret_value(stored.arn, properties.get("SecretString"), None, None, ["AWSCURRENT"])
@@ -51,6 +51,9 @@ class Secret(Resource):
 
     def attributes(self):
         return {"Id": self.physical_resource_id}
+
+    def _tags(self, properties):
+        return [{"Key": k, "Value": v} for k, v in self.tags(properties).items()]
 
 
 class ResourcePolicy(Resource):
@@ -105,10 +108,6 @@ def _check_value(properties):
     value = properties.get("SecretString")
     require(isinstance(value, str) and value, "SecretString is missing or not a string")
     require(len(value.encode()) <= 65536, "SecretString has more than 65536 bytes")
-
-
-def _tags(properties):
-    return [{"Key": k, "Value": v} for k, v in tag_map(properties).items()]
 
 
 def _backend(resource):
