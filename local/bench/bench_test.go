@@ -85,7 +85,8 @@ func made() *measured {
 	}
 	return &measured{
 		when: time.Unix(1.8e9, 0), machine: "2 cores of <this> & that", loadBefore: "0.1", loadAfter: "2.0",
-		function: f, mini: f, cached: f, binary: map[string]int64{}, zipped: map[string]int64{},
+		function: f, mini: f, cached: f, rs256: f, es256: f, withJWT: f, noJWT: f,
+		sizes: map[string]size{"arm64": {8e6, 3e6}, "amd64": {9e6, 4e6}}, noSizes: map[string]size{"arm64": {7e6, 2e6}},
 		service: []samples{s, s, s, s, s},
 	}
 }
@@ -117,9 +118,15 @@ func TestDocuments(t *testing.T) {
 			t.Errorf("%s has a figure that is none:\n%s", name, text)
 		}
 	}
-	for _, row := range m.table() {
-		if len(row) != len(m.table()[0]) {
-			t.Errorf("row %v has %d cells", row, len(row))
+	document := m.benchmarks()
+	for _, table := range []table{m.table(), m.verified(), m.support()} {
+		for _, row := range table {
+			if len(row) != len(table[0]) {
+				t.Errorf("row %v has %d cells", row, len(row))
+			}
+			if !strings.Contains(document, "| "+strings.Join(row, " | ")+" |\n") {
+				t.Errorf("row %v is not in the document", row)
+			}
 		}
 	}
 }

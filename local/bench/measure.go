@@ -4,12 +4,15 @@ import (
 	"archive/zip"
 	"bufio"
 	"context"
+	"debug/buildinfo"
 	"encoding/json"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
 	"runtime"
+	"runtime/debug"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -17,13 +20,16 @@ import (
 	_ "embed"
 
 	"healthlake-smart-on-fhir/local/build"
+	"healthlake-smart-on-fhir/local/idp"
 	"healthlake-smart-on-fhir/local/runtimeapi"
 	"healthlake-smart-on-fhir/local/sandbox"
-	"healthlake-smart-on-fhir/local/secretsmanager"
 )
 
 //go:embed memstats.go.txt
 var memstats string
+
+//go:embed nojwt.go.txt
+var noJWT string
 
 // stalls is the provider with a slow tail.
 var stalls = slowness{stall: 2 * time.Second, share: 0.01}
@@ -45,8 +51,10 @@ type measured struct {
 	effort         effort
 	function, mini figures
 	cached         figures
-	binary, zipped map[string]int64 // bytes, by architecture
-	service        []samples        // by latency, as in latencies
+	rs256, es256   figures
+	withJWT, noJWT figures         // starts alone, of the function with JWT support and without
+	sizes, noSizes map[string]size // with it and without, by architecture
+	service        []samples       // by latency, as in latencies
 }
 
 // figures are one function's.
@@ -54,6 +62,8 @@ type figures struct {
 	start, first, warm samples
 	rss, rssMost       float64 // MiB
 	objects, bytes     float64 // allocated, a call
+	before, asked      int     // requests to the provider, before the warm calls and during them
+	secretReads        int     // during the warm calls
 	tail               tailFigures
 }
 
@@ -66,39 +76,45 @@ type tailFigures struct {
 
 func (t tailFigures) share() float64 { return 100 * float64(t.good) / float64(max(len(t.took), 1)) }
 
+// size is in bytes.
+type size struct{ binary, zipped int64 }
+
 // bench holds what a run needs.
 type bench struct {
 	effort
-	dir, root          string
-	secrets            *secretsmanager.Server
-	function, minimal  string // paths of the executables
-	quick              *provider
-	real, mini, cached subject
-	event              []byte
+	dir, root                string
+	function, noJWT, minimal string // paths of the executables
+	real, mini, cached       subject
+	rs256, es256             subject
+}
+
+// trial is a subject and where its figures go.
+type trial struct {
+	subject
+	into *figures
+}
+
+func (b *bench) trials(m *measured) []trial {
+	return []trial{
+		{b.real, &m.function}, {b.mini, &m.mini}, {b.cached, &m.cached}, {b.rs256, &m.rs256}, {b.es256, &m.es256},
+	}
 }
 
 func measure(ctx context.Context, root, dir string, e effort, step func(string)) (m *measured, err error) {
 	m = &measured{when: time.Now(), machine: machine(), loadBefore: load(), effort: e}
-	b := &bench{effort: e, dir: dir, root: root, event: sandbox.Event("ory_at_" + strings.Repeat("x", 87))}
+	b := &bench{effort: e, dir: dir, root: root}
 	step("build")
 	if err := b.build(ctx, m); err != nil {
 		return nil, err
 	}
-	if b.secrets, err = secretsmanager.Start(); err != nil {
+	defer func() {
+		for _, x := range b.trials(m) {
+			x.close()
+		}
+	}()
+	if err := b.subjects(); err != nil {
 		return nil, err
 	}
-	defer b.secrets.Stop()
-	if b.quick, err = startProvider(dir, slowness{}); err != nil {
-		return nil, err
-	}
-	defer b.quick.close()
-	if b.real, err = real("checkToken", b.function, b.quick, b.secrets, "0"); err != nil {
-		return nil, err
-	}
-	if b.cached, err = real("checkToken with a cache", b.function, b.quick, b.secrets, "300"); err != nil {
-		return nil, err
-	}
-	b.mini = minimal(b.minimal, b.quick)
 	for _, part := range []struct {
 		name string
 		do   func(context.Context, *measured) error
@@ -115,36 +131,132 @@ func measure(ctx context.Context, root, dir string, e effort, step func(string))
 	return m, nil
 }
 
-func (b *bench) build(ctx context.Context, m *measured) (err error) {
-	m.binary, m.zipped = map[string]int64{}, map[string]int64{}
+func (b *bench) subjects() (err error) {
+	if b.real, err = real("checkToken", b.function, b.dir, slowness{}); err != nil {
+		return err
+	}
+	if b.cached, err = real("checkToken with a cache", b.function, b.dir, slowness{}); err != nil {
+		return err
+	}
+	b.cached.env["INTROSPECTION_CACHE_SECONDS"] = "300"
+	if b.mini, err = minimal(b.minimal, b.dir, slowness{}); err != nil {
+		return err
+	}
+	rsaKey, err := idp.NewRSAKey("rsa", 2048)
+	if err != nil {
+		return err
+	}
+	if b.rs256, err = verifying("checkToken with RS256", b.function, b.dir, rsaKey); err != nil {
+		return err
+	}
+	ecKey, err := idp.NewECKey("ec")
+	if err != nil {
+		return err
+	}
+	b.es256, err = verifying("checkToken with ES256", b.function, b.dir, ecKey)
+	return err
+}
+
+// build makes the function for both architectures, with JWT support and without, and the minimal one.
+func (b *bench) build(ctx context.Context, m *measured) error {
+	overlay, err := b.withoutJWT()
+	if err != nil {
+		return err
+	}
+	m.sizes, m.noSizes = map[string]size{}, map[string]size{}
 	for _, arch := range []string{"arm64", "amd64"} {
-		path := filepath.Join(b.dir, arch, "bootstrap")
-		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-			return err
-		}
-		if err := build.Binary(ctx, b.root, "./lambda/checktoken", path, arch); err != nil {
-			return err
-		}
-		if m.binary[arch], m.zipped[arch], err = sizes(path); err != nil {
-			return err
+		for _, x := range []struct {
+			dir   string
+			into  map[string]size
+			jwt   bool
+			flags []string
+		}{
+			{arch, m.sizes, true, nil},
+			{arch + "-without-jwt", m.noSizes, false, []string{"-overlay", overlay}},
+		} {
+			path := filepath.Join(b.dir, x.dir, "bootstrap")
+			if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+				return err
+			}
+			if err := build.Binary(ctx, b.root, "./lambda/checktoken", path, arch, x.flags...); err != nil {
+				return err
+			}
+			linked, err := links(path, "github.com/go-jose/go-jose/v4")
+			if err != nil {
+				return err
+			}
+			if linked != x.jwt {
+				return fmt.Errorf("%s: go-jose is linked: %t, want %t", path, linked, x.jwt)
+			}
+			if x.into[arch], err = sizeOf(path); err != nil {
+				return err
+			}
 		}
 	}
-	b.function, b.minimal = filepath.Join(b.dir, runtime.GOARCH, "bootstrap"), filepath.Join(b.dir, "minimal")
+	b.function = filepath.Join(b.dir, runtime.GOARCH, "bootstrap")
+	b.noJWT = filepath.Join(b.dir, runtime.GOARCH+"-without-jwt", "bootstrap")
+	b.minimal = filepath.Join(b.dir, "minimal")
 	return build.Binary(ctx, filepath.Join(b.root, "local"), "./bench/minimal", b.minimal, runtime.GOARCH)
 }
 
-// starts starts the functions in turns, each time a new process, and makes one call to each.
+// withoutJWT is an overlay with a package internal/jwt that has the names which the function uses, and nothing behind them.
+func (b *bench) withoutJWT() (string, error) {
+	stub := filepath.Join(b.dir, "nojwt.go")
+	if err := os.WriteFile(stub, []byte(noJWT), 0o600); err != nil {
+		return "", err
+	}
+	files, err := filepath.Glob(filepath.Join(b.root, "internal", "jwt", "*.go"))
+	if err != nil {
+		return "", err
+	}
+	replace := map[string]string{}
+	for _, file := range files {
+		replace[file] = "" // as if it were not there
+	}
+	replace[filepath.Join(b.root, "internal", "jwt", "jwt.go")] = stub
+	return b.overlay("without-jwt.json", replace)
+}
+
+// overlay writes a file for the flag -overlay of go build.
+func (b *bench) overlay(name string, replace map[string]string) (string, error) {
+	text, err := json.Marshal(map[string]any{"Replace": replace})
+	if err != nil {
+		return "", err
+	}
+	path := filepath.Join(b.dir, name)
+	return path, os.WriteFile(path, text, 0o600)
+}
+
+// links tells whether a module is in an executable.
+func links(path, module string) (bool, error) {
+	info, err := buildinfo.ReadFile(path)
+	if err != nil {
+		return false, err
+	}
+	return slices.ContainsFunc(info.Deps, func(m *debug.Module) bool { return m.Path == module }), nil
+}
+
+// starts starts the functions in turns, and then the one with JWT support and the one without.
 func (b *bench) starts(ctx context.Context, m *measured) error {
-	for range b.effort.starts {
-		for _, x := range []struct {
-			subject
-			into *figures
-		}{{b.real, &m.function}, {b.mini, &m.mini}} {
+	if err := startInTurns(ctx, b.effort.starts, b.trials(m)); err != nil {
+		return err
+	}
+	without := b.real
+	without.bootstrap = b.noJWT
+	return startInTurns(ctx, b.effort.pairs, []trial{{b.real, &m.withJWT}, {without, &m.noJWT}})
+}
+
+// startInTurns starts each subject a number of times, each time a new process and each turn with another one first, and makes
+// one call to each.
+func startInTurns(ctx context.Context, turns int, trials []trial) error {
+	for i := range turns {
+		for k := range trials {
+			x := trials[(i+k)%len(trials)]
 			f, err := x.start(ctx)
 			if err != nil {
 				return err
 			}
-			took, err := must(ctx, f, b.event)
+			took, err := must(ctx, f, x.event)
 			if stopErr := f.Stop(); err == nil {
 				err = stopErr
 			}
@@ -160,67 +272,68 @@ func (b *bench) starts(ctx context.Context, m *measured) error {
 
 // warm calls the functions in turns, and each time begins with another one.
 func (b *bench) warm(ctx context.Context, m *measured) error {
-	into := []*figures{&m.function, &m.mini, &m.cached}
+	trials := b.trials(m)
 	var functions []*runtimeapi.Function
-	for _, s := range []subject{b.real, b.mini, b.cached} {
-		f, err := s.start(ctx)
+	for _, x := range trials {
+		before := x.provider.requests.Load()
+		f, err := x.start(ctx)
 		if err != nil {
 			return err
 		}
 		defer f.Stop()
 		functions = append(functions, f)
-		if _, err := must(ctx, f, b.event); err != nil {
+		if _, err := must(ctx, f, x.event); err != nil {
 			return err
 		}
+		x.into.before = int(x.provider.requests.Load() - before)
+		x.into.asked, x.into.secretReads = -int(x.provider.requests.Load()), -x.secretReads()
 	}
 	for i := range b.effort.calls {
-		for k := range functions {
-			n := (i + k) % len(functions)
-			took, err := must(ctx, functions[n], b.event)
+		for k := range trials {
+			n := (i + k) % len(trials)
+			took, err := must(ctx, functions[n], trials[n].event)
 			if err != nil {
 				return err
 			}
-			into[n].warm = append(into[n].warm, took)
+			trials[n].into.warm = append(trials[n].into.warm, took)
 		}
 	}
-	for n, f := range functions {
+	for n, x := range trials {
+		x.into.asked += int(x.provider.requests.Load())
+		x.into.secretReads += x.secretReads()
 		var err error
-		if into[n].rss, into[n].rssMost, err = memory(f.Pid()); err != nil {
+		if x.into.rss, x.into.rssMost, err = memory(functions[n].Pid()); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// allocationsPerCall builds both functions once more, with a file added that counts, and lets them count.
+// allocationsPerCall builds the functions once more, with a file added that counts, and lets them count.
 func (b *bench) allocationsPerCall(ctx context.Context, m *measured) error {
 	extra := filepath.Join(b.dir, "memstats.go")
 	if err := os.WriteFile(extra, []byte(memstats), 0o600); err != nil {
 		return err
 	}
-	for _, x := range []struct {
-		subject
-		module, pkg string
-		into        *figures
-	}{
-		{b.real, b.root, "lambda/checktoken", &m.function},
-		{b.mini, filepath.Join(b.root, "local"), "bench/minimal", &m.mini},
-		{b.cached, b.root, "lambda/checktoken", &m.cached},
+	counting := map[string]string{} // by the executable that does not count
+	for path, x := range map[string]struct{ module, pkg string }{
+		b.function: {b.root, "lambda/checktoken"},
+		b.minimal:  {filepath.Join(b.root, "local"), "bench/minimal"},
 	} {
-		overlay, err := json.Marshal(map[string]any{
-			"Replace": map[string]string{filepath.Join(x.module, x.pkg, "memstats_overlay.go"): extra},
-		})
+		overlay, err := b.overlay("memstats.json",
+			map[string]string{filepath.Join(x.module, x.pkg, "memstats_overlay.go"): extra})
 		if err != nil {
 			return err
 		}
-		overlayFile := filepath.Join(b.dir, "overlay.json")
-		if err := os.WriteFile(overlayFile, overlay, 0o600); err != nil {
+		counting[path] = path + "-counting"
+		err = build.Binary(ctx, x.module, "./"+x.pkg, counting[path], runtime.GOARCH, "-overlay", overlay)
+		if err != nil {
 			return err
 		}
-		x.bootstrap = filepath.Join(b.dir, "counting")
-		if err := build.Binary(ctx, x.module, "./"+x.pkg, x.bootstrap, runtime.GOARCH, "-overlay", overlayFile); err != nil {
-			return err
-		}
+	}
+	for _, x := range b.trials(m) {
+		x.bootstrap = counting[x.bootstrap]
+		var err error
 		if x.into.objects, x.into.bytes, err = b.count(ctx, x.subject); err != nil {
 			return err
 		}
@@ -242,7 +355,7 @@ func (b *bench) count(ctx context.Context, s subject) (objects, bytes float64, e
 				return 0, 0, err
 			}
 		}
-		if _, err := must(ctx, f, b.event); err != nil {
+		if _, err := must(ctx, f, s.event); err != nil {
 			return 0, 0, err
 		}
 	}
@@ -254,12 +367,13 @@ func (b *bench) count(ctx context.Context, s subject) (objects, bytes float64, e
 // tails calls both functions with the stalling provider. The minimal one waits for nine tenths of a second at every stall,
 // so it gets fewer calls.
 func (b *bench) tails(ctx context.Context, m *measured) error {
-	p, err := startProvider(b.dir, stalls)
+	hedging, err := real("checkToken", b.function, b.dir, stalls)
+	defer hedging.close()
 	if err != nil {
 		return err
 	}
-	defer p.close()
-	hedging, err := real("checkToken", b.function, p, b.secrets, "0")
+	single, err := minimal(b.minimal, b.dir, stalls)
+	defer single.close()
 	if err != nil {
 		return err
 	}
@@ -267,7 +381,7 @@ func (b *bench) tails(ctx context.Context, m *measured) error {
 		subject
 		calls int
 		into  *tailFigures
-	}{{hedging, b.effort.tail, &m.function.tail}, {minimal(b.minimal, p), b.effort.tail / 10, &m.mini.tail}} {
+	}{{hedging, b.effort.tail, &m.function.tail}, {single, b.effort.tail / 10, &m.mini.tail}} {
 		var (
 			mu   sync.Mutex
 			wait sync.WaitGroup
@@ -301,7 +415,7 @@ func (b *bench) stalled(ctx context.Context, s subject, calls int) (t tailFigure
 	}
 	defer f.Stop()
 	for range calls {
-		took, ok, err := call(ctx, f, b.event)
+		took, ok, err := call(ctx, f, s.event)
 		if err != nil {
 			return t, err
 		}
@@ -325,16 +439,13 @@ func (b *bench) stalled(ctx context.Context, s subject, calls int) (t tailFigure
 // serviceTimes measures how long an instance is busy with a call, one call after the other.
 func (b *bench) serviceTimes(ctx context.Context, m *measured) error {
 	for _, latency := range latencies {
-		p, err := startProvider(b.dir, slowness{always: latency})
+		s, err := real("checkToken", b.function, b.dir, slowness{always: latency})
 		if err != nil {
-			return err
-		}
-		s, err := real("checkToken", b.function, p, b.secrets, "0")
-		if err != nil {
+			s.close()
 			return err
 		}
 		taken, err := b.back(ctx, s)
-		p.close()
+		s.close()
 		if err != nil {
 			return err
 		}
@@ -351,7 +462,7 @@ func (b *bench) back(ctx context.Context, s subject) (samples, error) {
 	defer f.Stop()
 	var taken samples
 	for range b.effort.service {
-		took, err := must(ctx, f, b.event)
+		took, err := must(ctx, f, s.event)
 		if err != nil {
 			return nil, err
 		}
@@ -360,25 +471,25 @@ func (b *bench) back(ctx context.Context, s subject) (samples, error) {
 	return taken, nil
 }
 
-// sizes returns the size of a file, and of a zip archive with it in.
-func sizes(path string) (plain, zipped int64, err error) {
+// sizeOf returns the size of a file, and of a zip archive with it in.
+func sizeOf(path string) (size, error) {
 	content, err := os.ReadFile(path)
 	if err != nil {
-		return 0, 0, err
+		return size{}, err
 	}
 	var n counter
 	archive := zip.NewWriter(&n)
 	w, err := archive.Create("bootstrap")
 	if err != nil {
-		return 0, 0, err
+		return size{}, err
 	}
 	if _, err := w.Write(content); err != nil {
-		return 0, 0, err
+		return size{}, err
 	}
 	if err := archive.Close(); err != nil {
-		return 0, 0, err
+		return size{}, err
 	}
-	return int64(len(content)), int64(n), nil
+	return size{int64(len(content)), int64(n)}, nil
 }
 
 // counter counts the bytes written to it.

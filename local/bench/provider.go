@@ -6,8 +6,8 @@ import (
 	crand "crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/json"
 	"encoding/pem"
-	"fmt"
 	"io"
 	"log"
 	"math/big"
@@ -16,16 +16,23 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 	"time"
+
+	"healthlake-smart-on-fhir/local/sandbox"
 )
 
-const apiKey = "srv_pat_benchmark"
+const (
+	apiKey = "srv_pat_benchmark"
+	issuer = "https://idp.example.com/"
+)
 
 // provider is an identity provider that finds every token good, as fast as a server can, unless it is told to be slow.
 type provider struct {
-	server  *http.Server
-	url     string
-	trusted string // the path of its certificate
+	server   *http.Server
+	url      string
+	trusted  string // the path of its certificate
+	requests atomic.Int64
 }
 
 // slowness is how long an answer waits.
@@ -35,8 +42,8 @@ type slowness struct {
 	share  float64
 }
 
-// startProvider serves the introspection endpoint over TLS on a free port of this machine.
-func startProvider(dir string, slow slowness) (*provider, error) {
+// startProvider serves the introspection endpoint and the keys over TLS on a free port of this machine.
+func startProvider(dir string, slow slowness, keys map[string]any) (*provider, error) {
 	certificate, text, err := selfSigned()
 	if err != nil {
 		return nil, err
@@ -49,43 +56,65 @@ func startProvider(dir string, slow slowness) (*provider, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &provider{url: "https://127.0.0.1:" + port + "/introspect", trusted: filepath.Join(dir, "provider-"+port+".pem")}
+	p := &provider{url: "https://127.0.0.1:" + port, trusted: filepath.Join(dir, "provider-"+port+".pem")}
 	if err := os.WriteFile(p.trusted, text, 0o600); err != nil {
 		return nil, err
 	}
-	now := time.Now().Unix()
-	body := fmt.Sprintf(`{"active":true,"scope":"patient/Observation.rs?category=laboratory&status=final offline_access",`+
-		`"client_id":"app","sub":"user-4711","exp":%d,"iat":%d,"nbf":%d,"aud":["https://healthlake.example.com/r4/"],`+
-		`"iss":"https://idp.example.com/","token_type":"Bearer","token_use":"access_token",`+
-		`"ext":{"fhirUser":"Practitioner/dr-4712","patient":"patient-4713"}}`, now+86400, now, now)
+	answer := claims()
+	answer["active"], answer["token_type"], answer["token_use"] = true, "Bearer", "access_token"
+	body, err := json.Marshal(answer)
+	if err != nil {
+		return nil, err
+	}
+	keysBody, err := json.Marshal(keys)
+	if err != nil {
+		return nil, err
+	}
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /keys", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = w.Write(keysBody)
+	})
+	mux.HandleFunc("POST /introspect", func(w http.ResponseWriter, r *http.Request) {
+		if r.PostFormValue("token") == "" || r.Header.Get("Authorization") != "Bearer "+apiKey {
+			http.Error(w, "refused", http.StatusUnauthorized)
+			return
+		}
+		wait := slow.always
+		if slow.share > 0 && rand.Float64() < slow.share {
+			wait += slow.stall
+		}
+		if wait > 0 {
+			select {
+			case <-time.After(wait):
+			case <-r.Context().Done():
+				return
+			}
+		}
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = w.Write(body)
+	})
 	p.server = &http.Server{
 		ReadHeaderTimeout: 10 * time.Second,
 		ErrorLog:          log.New(io.Discard, "", 0), // requests that lost are cut off in the middle
 		Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			if r.PostFormValue("token") == "" || r.Header.Get("Authorization") != "Bearer "+apiKey {
-				http.Error(w, "refused", http.StatusUnauthorized)
-				return
-			}
-			wait := slow.always
-			if slow.share > 0 && rand.Float64() < slow.share {
-				wait += slow.stall
-			}
-			if wait > 0 {
-				select {
-				case <-time.After(wait):
-				case <-r.Context().Done():
-					return
-				}
-			}
-			w.Header().Set("Content-Type", "application/json")
-			_, _ = io.WriteString(w, body)
+			p.requests.Add(1)
+			mux.ServeHTTP(w, r)
 		}),
 	}
-	go func() { _ = p.server.Serve(listener) }() // ends with close
+	go func() { _ = p.server.Serve(listener) }() // ends when its subject is closed
 	return p, nil
 }
 
-func (p *provider) close() { _ = p.server.Close() }
+// claims are those of every token, whether the provider tells them or the token holds them.
+func claims() map[string]any {
+	now := time.Now().Unix()
+	return map[string]any{
+		"scope": sandbox.Scope, "client_id": "app", "sub": sandbox.User, "exp": now + 86400, "iat": now, "nbf": now,
+		"aud": []string{sandbox.DatastoreEndpoint}, "iss": issuer,
+		"ext": map[string]any{"fhirUser": sandbox.FHIRUser, "patient": sandbox.Patient},
+	}
+}
 
 func selfSigned() (tls.Certificate, []byte, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), crand.Reader)

@@ -10,40 +10,96 @@ import (
 	"time"
 
 	"healthlake-smart-on-fhir/internal/secret"
+	"healthlake-smart-on-fhir/local/idp"
 	"healthlake-smart-on-fhir/local/runtimeapi"
 	"healthlake-smart-on-fhir/local/sandbox"
 	"healthlake-smart-on-fhir/local/secretsmanager"
 )
 
-// subject is a way to start a function that is measured.
+// subject is a way to start a function that is measured, and the neighbours that it has to itself.
 type subject struct {
 	name      string
 	bootstrap string
 	env       map[string]string
+	event     []byte
+	provider  *provider
+	secrets   *secretsmanager.Server // nil where the function needs none
 }
 
-// real is checkToken, with the secret in secrets.
-func real(name, bootstrap string, p *provider, secrets *secretsmanager.Server, cacheSeconds string) (subject, error) {
+// real is checkToken, with a provider that shows these keys.
+func real(name, bootstrap, dir string, slow slowness, jwks ...any) (s subject, err error) {
+	s = subject{name: name, bootstrap: bootstrap, event: sandbox.Event("ory_at_" + strings.Repeat("x", 87))}
+	if s.provider, err = startProvider(dir, slow, idp.KeySet(jwks...)); err != nil {
+		return s, err
+	}
+	if s.secrets, err = secretsmanager.Start(); err != nil {
+		return s, err
+	}
 	value, err := json.Marshal(secret.Document{
-		APIKey: apiKey, AuthEndpointToken: "https://idp.example.com/token", AuthEndpointIntrospect: p.url,
-		HLRoleARN: sandbox.ServiceRole,
+		APIKey: apiKey, AuthEndpointToken: "https://idp.example.com/token",
+		AuthEndpointIntrospect: s.provider.url + "/introspect", HLRoleARN: sandbox.ServiceRole,
 	})
 	if err != nil {
-		return subject{}, err
+		return s, err
 	}
-	secretName := sandbox.SecretName + p.url[strings.LastIndex(p.url, ":"):]
-	secrets.Put(secretName, string(value))
-	env := secrets.Environment()
-	env["SECRET_ID"] = secretName
-	env["SSL_CERT_FILE"] = p.trusted
-	env["INTROSPECTION_CACHE_SECONDS"] = cacheSeconds
-	return subject{name, bootstrap, env}, nil
+	s.secrets.Put(sandbox.SecretName, string(value))
+	s.env = s.secrets.Environment()
+	s.env["SECRET_ID"] = sandbox.SecretName
+	s.env["SSL_CERT_FILE"] = s.provider.trusted
+	return s, nil
 }
 
-func minimal(bootstrap string, p *provider) subject {
-	return subject{"minimal", bootstrap, map[string]string{
-		"ENDPOINT": p.url, "API_KEY": apiKey, "ROLE": sandbox.ServiceRole, "SSL_CERT_FILE": p.trusted,
-	}}
+// verifying is checkToken where tokens are JWTs, with one that this key has signed.
+func verifying(name, bootstrap, dir string, key idp.Key) (subject, error) {
+	s, err := real(name, bootstrap, dir, slowness{}, key.JWK())
+	if err != nil {
+		return s, err
+	}
+	s.env["TOKEN_VALIDATION"] = "jwt"
+	s.env["AUTH_ISSUER"] = issuer
+	s.env["AUTH_ENDPOINT_JWKS"] = s.provider.url + "/keys"
+	s.env["REQUIRED_AUDIENCE"] = "datastore"
+	header, err := json.Marshal(key.Header())
+	if err != nil {
+		return s, err
+	}
+	payload, err := json.Marshal(claims())
+	if err != nil {
+		return s, err
+	}
+	token, err := key.Sign(header, payload)
+	s.event = sandbox.Event(token)
+	return s, err
+}
+
+// minimal is the yardstick.
+func minimal(bootstrap, dir string, slow slowness) (s subject, err error) {
+	s = subject{name: "minimal", bootstrap: bootstrap, event: sandbox.Event("ory_at_" + strings.Repeat("x", 87))}
+	if s.provider, err = startProvider(dir, slow, idp.KeySet()); err != nil {
+		return s, err
+	}
+	s.env = map[string]string{
+		"ENDPOINT": s.provider.url + "/introspect", "API_KEY": apiKey, "ROLE": sandbox.ServiceRole,
+		"SSL_CERT_FILE": s.provider.trusted,
+	}
+	return s, nil
+}
+
+// close ends the neighbours, as far as they were started.
+func (s subject) close() {
+	if s.provider != nil {
+		_ = s.provider.server.Close()
+	}
+	if s.secrets != nil {
+		_ = s.secrets.Stop()
+	}
+}
+
+func (s subject) secretReads() int {
+	if s.secrets == nil {
+		return 0
+	}
+	return s.secrets.Requests()
 }
 
 func (s subject) start(ctx context.Context) (*runtimeapi.Function, error) {

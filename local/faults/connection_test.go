@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"time"
 )
 
@@ -170,17 +171,10 @@ func serving(a authority, template x509.Certificate) *tls.Config {
 }
 
 func httpFaults() group {
-	status := func(code int, body string) fault {
-		return fault{answer: func(_ int, w http.ResponseWriter, _ *http.Request) bool {
-			w.Header().Set("Content-Type", "application/json")
-			w.WriteHeader(code)
-			_, _ = io.WriteString(w, body)
-			return true
-		}}
-	}
 	rows := []row{}
-	for _, code := range []int{301, 302, 303, 307, 308} {
-		rows = append(rows, redirect(code))
+	for _, code := range redirects {
+		name := fmt.Sprintf("%d to another host, which is not to see the credentials", code)
+		rows = append(rows, redirect(name, code, active(), failed("idp_redirect")))
 	}
 	for _, code := range []int{400, 401, 403, 404, 429, 500, 502, 503, 504} {
 		kind := failed("idp_status")
@@ -198,45 +192,69 @@ func httpFaults() group {
 	)}
 }
 
-// redirect sends the function to another host, which would authorize anybody.
-func redirect(code int) row {
-	var other *front
-	asked := 0
-	r := row{
-		fault: fmt.Sprintf("%d to another host, which is not to see the credentials", code),
-		want:  []string{failed("idp_redirect")},
-	}
+// status answers with a status and a body.
+func status(code int, body string) fault {
+	return fault{answer: func(_ int, w http.ResponseWriter, _ *http.Request) bool {
+		w.Header().Set("Content-Type", "application/json")
+		w.WriteHeader(code)
+		_, _ = io.WriteString(w, body)
+		return true
+	}}
+}
+
+var redirects = []int{301, 302, 303, 307, 308}
+
+// redirect sends the function to another host, which answers with body what would authorize.
+func redirect(name string, code int, body, want string) row {
+	var other *trap
+	r := row{fault: name, want: []string{want}}
 	r.strike = func(s *scene) {
-		var err error
-		if other, err = newFront(s.IDP.IntrospectURL()); err != nil {
-			panic(err) // a loopback port is free
-		}
-		certificate, err := s.front.ca.issue(x509.Certificate{IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}})
-		if err != nil {
-			panic(err) // no randomness
-		}
-		other.strike(fault{
-			config: &tls.Config{Certificates: []tls.Certificate{certificate}},
-			answer: func(_ int, w http.ResponseWriter, _ *http.Request) bool {
-				asked++
-				_, _ = io.WriteString(w, active())
-				return true
-			},
-		})
+		other = s.trap(body)
 		s.front.strike(fault{answer: func(_ int, w http.ResponseWriter, _ *http.Request) bool {
-			w.Header().Set("Location", other.url())
+			w.Header().Set("Location", other.front.url())
 			w.WriteHeader(code)
 			return true
 		}})
 	}
-	r.after = func(*scene) error {
-		other.close()
-		if asked > 0 {
-			return errors.New("the redirect was followed")
-		}
-		return nil
-	}
+	r.after = func(*scene) error { return other.close() }
 	return r
+}
+
+// trap is a host that the function trusts as it does the provider, and that it is not to ask.
+type trap struct {
+	front *front
+	asked atomic.Int32
+}
+
+// trap starts one that answers with body.
+func (s *scene) trap(body string) *trap {
+	other := new(trap)
+	var err error
+	if other.front, err = newFront(s.IDP.IntrospectURL()); err != nil {
+		panic(err) // a loopback port is free
+	}
+	certificate, err := s.front.ca.issue(x509.Certificate{IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}})
+	if err != nil {
+		panic(err) // no randomness
+	}
+	other.front.strike(fault{
+		config: &tls.Config{Certificates: []tls.Certificate{certificate}},
+		answer: func(_ int, w http.ResponseWriter, _ *http.Request) bool {
+			other.asked.Add(1)
+			_, _ = io.WriteString(w, body)
+			return true
+		},
+	})
+	return other
+}
+
+// close ends it and complains if it was asked.
+func (t *trap) close() error {
+	t.front.close()
+	if t.asked.Load() > 0 {
+		return errors.New("another host than the provider was asked")
+	}
+	return nil
 }
 
 // tailFaults meet the first request alone: the second is to save the call.
@@ -245,18 +263,6 @@ func tailFaults() group {
 		return provider(name, fault{answer: func(n int, w http.ResponseWriter, r *http.Request) bool {
 			return n == 1 && x(n, w, r)
 		}}, authorized)
-	}
-	status := func(code int) answer {
-		return func(_ int, w http.ResponseWriter, _ *http.Request) bool { w.WriteHeader(code); return true }
-	}
-	late := func(d time.Duration) answer {
-		return func(_ int, _ http.ResponseWriter, r *http.Request) bool {
-			select {
-			case <-time.After(d):
-			case <-r.Context().Done():
-			}
-			return false
-		}
 	}
 	starting := func(name string, x fault) row {
 		return row{
@@ -268,9 +274,9 @@ func tailFaults() group {
 	return group{"One request of several", []row{
 		first("first request is reset", raw(reset)),
 		first("first request's connection is closed", raw(func(net.Conn) {})),
-		first("first request is answered 502", status(502)),
-		first("first request is answered 503", status(503)),
-		first("first request is answered 504", status(504)),
+		first("first request is answered 502", status(502, "").answer),
+		first("first request is answered 503", status(503, "").answer),
+		first("first request is answered 504", status(504, "").answer),
 		first("first request is answered after 2 s", late(2*time.Second)),
 		first("first request is never answered", raw(hold)),
 		first("first request gets half of a body", raw(func(c net.Conn) {
@@ -282,24 +288,38 @@ func tailFaults() group {
 		starting("connections get no answer while the function starts",
 			fault{conn: func(c net.Conn) { hold(c); _ = c.Close() }}),
 		starting("requests get no answer while the function starts", fault{answer: raw(hold)}),
-		starting("requests are answered 500 while the function starts", fault{answer: status(500)}),
+		starting("requests are answered 500 while the function starts", status(500, "")),
 	}}
+}
+
+// late passes every request on, but only after d.
+func late(d time.Duration) answer {
+	return func(_ int, _ http.ResponseWriter, r *http.Request) bool {
+		select {
+		case <-time.After(d):
+		case <-r.Context().Done():
+		}
+		return false
+	}
+}
+
+// freeze stops the process for a time, in which something happens to the provider.
+func (s *scene) freeze(d time.Duration, meanwhile func(*front)) {
+	if err := s.Function.Freeze(); err != nil {
+		panic(err) // the process is there
+	}
+	meanwhile(s.front)
+	time.Sleep(d)
+	if err := s.Function.Thaw(); err != nil {
+		panic(err) // the process is there
+	}
 }
 
 func frozenFaults() group {
 	frozen := func(name string, d time.Duration, meanwhile func(*front)) row {
 		return row{
 			fault: name, want: []string{authorized}, slow: d > 0,
-			strike: func(s *scene) {
-				if err := s.Function.Freeze(); err != nil {
-					panic(err) // the process is there
-				}
-				meanwhile(s.front)
-				time.Sleep(d)
-				if err := s.Function.Thaw(); err != nil {
-					panic(err) // the process is there
-				}
-			},
+			strike: func(s *scene) { s.freeze(d, meanwhile) },
 		}
 	}
 	hundred := frozen("100 calls, and the connection is closed before each while the process is stopped", 0,

@@ -34,7 +34,7 @@ func TestMain(m *testing.M) {
 	flag.Parse()
 	os.Exit(func() int {
 		// The rows that wait a minute do nothing else meanwhile, so all of them may wait at once.
-		if err := flag.Set("test.parallel", "100"); err != nil {
+		if err := flag.Set("test.parallel", "200"); err != nil {
 			panic(err)
 		}
 		dir, err := os.MkdirTemp("", "faults")
@@ -60,6 +60,9 @@ func failed(reason string) string { return "error: `" + reason + "`" }
 type row struct {
 	fault string
 	want  []string // any of these answers
+	// verified says that the function verifies tokens as JWTs, in place of introspection. The front then stands before the
+	// provider's keys.
+	verified bool
 	// before brings about a fault that is there when the function starts. It may change the secret's document and the
 	// function's environment.
 	before func(s *scene, env map[string]string)
@@ -73,6 +76,8 @@ type row struct {
 	event func(token string) []byte
 	// times is how often strike and the event follow each other; 0 for once.
 	times int
+	// lasting leaves the fault there for the next good call, too.
+	lasting bool
 	// lift undoes what before and strike did, beyond the faults of the provider and of Secrets Manager.
 	lift func(*scene)
 	// again is how long after that the next good call comes.
@@ -102,18 +107,30 @@ func open(ctx context.Context, r row) (*scene, error) {
 		if s.IDP, err = idp.Start(idp.Config{Auth: idp.AuthBearer, APIKey: s.Document.APIKey}); err != nil {
 			return err
 		}
-		if s.front, err = newFront(s.IDP.IntrospectURL()); err != nil {
+		s.IDP.SetKeys(signing()...)
+		target := s.IDP.IntrospectURL()
+		if r.verified {
+			target = s.IDP.KeysURL()
+		}
+		if s.front, err = newFront(target); err != nil {
 			return err
 		}
 		s.Document.AuthEndpoint = s.IDP.URL()
 		s.Document.AuthEndpointToken = s.IDP.TokenURL()
 		s.Document.AuthEndpointIntrospect = s.front.url()
+		if r.verified {
+			s.Document.AuthEndpointIntrospect = s.IDP.IntrospectURL() // which is not to be asked
+		}
 		if s.Secrets, err = secretsmanager.Start(); err != nil {
 			return err
 		}
 		env := s.Secrets.Environment()
 		env["SECRET_ID"] = sandbox.SecretName
 		env["SSL_CERT_FILE"] = s.front.trusted
+		if r.verified {
+			env["TOKEN_VALIDATION"], env["AUTH_ISSUER"], env["AUTH_ENDPOINT_JWKS"] = "jwt", issuer, s.front.url()
+			env["REQUIRED_AUDIENCE"] = "datastore"
+		}
 		if err := s.PutDocument(); err != nil {
 			return err
 		}
@@ -172,9 +189,11 @@ func (r row) run(t *testing.T) (o outcome) {
 		}
 	}()
 	o.start = s.Function.InitDuration()
-	token, err := s.Token(ctx, sandbox.Valid)
-	if err != nil {
-		t.Fatal(err)
+	token := signed(signing()[0], nil, nil)
+	if !r.verified {
+		if token, err = s.Token(ctx, sandbox.Valid); err != nil {
+			t.Fatal(err)
+		}
 	}
 	if !r.cold {
 		if answer, _ := s.call(t, sandbox.Event(token)); answer != authorized {
@@ -196,10 +215,12 @@ func (r row) run(t *testing.T) (o outcome) {
 		}
 		o.answer, o.took = answer, max(o.took, took)
 	}
-	s.front.strike(fault{})
-	s.Secrets.SetFault(nil)
-	if err := s.PutDocument(); err != nil {
-		t.Fatal(err)
+	if !r.lasting {
+		s.front.strike(fault{})
+		s.Secrets.SetFault(nil)
+		if err := s.PutDocument(); err != nil {
+			t.Fatal(err)
+		}
 	}
 	if r.lift != nil {
 		r.lift(s)
@@ -210,6 +231,9 @@ func (r row) run(t *testing.T) (o outcome) {
 		if err := r.after(s); err != nil {
 			t.Error(err)
 		}
+	}
+	if asked, _ := s.IDP.Introspections(); r.verified && asked > 0 {
+		t.Errorf("%d introspections of tokens that are to be verified", asked)
 	}
 	log := strings.Join(s.Function.Logs(), "\n")
 	for what, credential := range map[string]string{"token": token, "API key": s.Document.APIKey} {
@@ -265,7 +289,8 @@ func sleep(ctx context.Context, d time.Duration) {
 func TestFaults(t *testing.T) {
 	groups := []group{
 		connectionFaults(), tlsFaults(), httpFaults(), bodyFaults(), timeFaults(), tailFaults(), frozenFaults(),
-		secretFaultsAtStart(), secretFaultsAtRefresh(), eventFaults(),
+		secretFaultsAtStart(), secretFaultsAtRefresh(), eventFaults(), keyFaultsAtStart(), keyFaultsLater(), keySets(),
+		rotations(), jwtFaults(),
 	}
 	var mu sync.Mutex
 	outcomes := map[string]outcome{}

@@ -89,7 +89,7 @@ func newFront(target string) (*front, error) {
 	return f, f.listen()
 }
 
-// url is the introspection endpoint as the function is to know it.
+// url is the endpoint behind the front as the function is to know it.
 func (f *front) url() string { return "https://" + f.address + f.target.Path }
 
 func (f *front) listen() error {

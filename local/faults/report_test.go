@@ -21,6 +21,7 @@ const reportHead = `# What goes wrong, and what the function answers
 Each fault is staged against the built function, with a Lambda runtime beside it, an identity provider behind TLS and
 Secrets Manager. The time is measured at the runtime, from the event to the answer; HealthLake waits 1,000 ms. After each
 fault the same process must answer the next good call. "Error" is a Lambda error, which makes HealthLake refuse the request.
+Under titles that begin with JWT the function verifies tokens by the provider's keys, under the others it asks the provider.
 
 `
 
@@ -45,6 +46,9 @@ func checkReport(t *testing.T, groups []group, outcomes map[string]outcome) {
 		for _, r := range g.rows {
 			o := outcomes[g.title+r.fault]
 			next := o.next
+			if r.lasting {
+				next += ", the fault still there"
+			}
 			if r.again > 0 {
 				next += fmt.Sprintf(", %.0f s later", r.again.Seconds())
 			}

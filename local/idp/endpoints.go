@@ -18,6 +18,7 @@ func (s *Server) handler() http.Handler {
 	mux.HandleFunc("POST /oauth2/token", s.serveToken)
 	mux.HandleFunc("POST /oauth2/revoke", s.serveRevoke)
 	mux.HandleFunc("POST /admin/oauth2/introspect", s.serveIntrospect)
+	mux.HandleFunc("GET /.well-known/jwks.json", s.serveKeys)
 	return mux
 }
 

@@ -70,6 +70,8 @@ type Server struct {
 	launches    map[string]Launch
 	requests    int
 	connections map[net.Conn]bool
+	keys        map[string]any
+	keyRequests int
 }
 
 // Start starts a provider on a free loopback port.
@@ -95,6 +97,7 @@ func Start(cfg Config) (*Server, error) {
 			},
 		},
 	}
+	s.SetKeys()
 	var err error
 	if s.provider, err = newProvider(s.clientSecret); err != nil {
 		return nil, fmt.Errorf("idp: %w", err)
@@ -155,6 +158,7 @@ func (s *Server) AuthorizeURL() string  { return s.URL() + "oauth2/auth" }
 func (s *Server) TokenURL() string      { return s.URL() + "oauth2/token" }
 func (s *Server) RevokeURL() string     { return s.URL() + "oauth2/revoke" }
 func (s *Server) IntrospectURL() string { return s.URL() + "admin/oauth2/introspect" }
+func (s *Server) KeysURL() string       { return s.URL() + ".well-known/jwks.json" }
 
 // Introspections returns how many introspection requests have arrived, and on how many connections.
 func (s *Server) Introspections() (requests, connections int) {

@@ -1,7 +1,14 @@
 package idp
 
 import (
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rsa"
+	"crypto/sha256"
+	"encoding/base64"
 	"encoding/json"
+	"math/big"
 	"net/http"
 	"net/url"
 	"reflect"
@@ -200,4 +207,71 @@ func TestStopAndResume(t *testing.T) {
 	if requests, connections := s.Introspections(); requests != 1 || connections != 1 {
 		t.Errorf("counted %d requests on %d connections, want 1 on 1", requests, connections)
 	}
+}
+
+// A token is verified here by what the server shows of its keys alone.
+func TestKeys(t *testing.T) {
+	s := start(t, Config{})
+	rsaKey, err := NewRSAKey("r", 2048)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ecKey, err := NewECKey("e")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.SetKeys(rsaKey, ecKey)
+	response, err := s.httpClient.Get(s.KeysURL())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	var shown struct {
+		Keys []map[string]string `json:"keys"`
+	}
+	if err := json.NewDecoder(response.Body).Decode(&shown); err != nil || len(shown.Keys) != 2 {
+		t.Fatalf("%v, %v", shown, err)
+	}
+	number := func(text string) *big.Int { return new(big.Int).SetBytes(unbase64(t, text)) }
+	for i, key := range []Key{rsaKey, ecKey} {
+		token, err := key.Sign([]byte(`{"a":1}`), []byte(`{"b":2}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		parts := strings.Split(token, ".")
+		if len(parts) != 3 || string(unbase64(t, parts[0])) != `{"a":1}` || string(unbase64(t, parts[1])) != `{"b":2}` {
+			t.Fatalf("token %s", token)
+		}
+		hash := sha256.Sum256([]byte(parts[0] + "." + parts[1]))
+		signature, jwk := unbase64(t, parts[2]), shown.Keys[i]
+		var good bool
+		switch jwk["kty"] {
+		case "RSA":
+			public := &rsa.PublicKey{N: number(jwk["n"]), E: int(number(jwk["e"]).Int64())}
+			good = rsa.VerifyPKCS1v15(public, crypto.SHA256, hash[:], signature) == nil
+		case "EC":
+			point := append([]byte{4}, append(unbase64(t, jwk["x"]), unbase64(t, jwk["y"])...)...)
+			public, err := ecdsa.ParseUncompressedPublicKey(elliptic.P256(), point)
+			if err != nil {
+				t.Fatal(err)
+			}
+			r, s := new(big.Int).SetBytes(signature[:32]), new(big.Int).SetBytes(signature[32:])
+			good = ecdsa.Verify(public, hash[:], r, s)
+		}
+		if !good || jwk["kid"] != key.ID {
+			t.Errorf("%s: not verified by %v", key.Algorithm(), jwk)
+		}
+	}
+	if got := s.KeyRequests(); got != 1 {
+		t.Errorf("%d requests, want 1", got)
+	}
+}
+
+func unbase64(t *testing.T, text string) []byte {
+	t.Helper()
+	b, err := base64.RawURLEncoding.DecodeString(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
 }
