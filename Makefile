@@ -1,6 +1,6 @@
 # Everything that can be done here; `make help` lists it.
 .DEFAULT_GOAL := help
-.PHONY: help demo invoke test lint e2e faults bench fuzz synth preflight deploy idp-config licenses clean
+.PHONY: help demo invoke test lint e2e commands faults bench fuzz synth preflight deploy idp-config licenses clean
 
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 GO_LICENSES := github.com/google/go-licenses@v1.6.0
@@ -30,6 +30,9 @@ lint: need-go ## gofmt, go vet and staticcheck
 
 e2e: need-go node_modules ## Deploy to a local AWS and prove it with ORY Hydra and oidc-provider; writes docs/tested.md
 	@go build -C local -buildvcs=false -o ../bin/ ./e2e && bin/e2e -report docs/tested.md
+
+commands: need-go node_modules ## Type the documents' commands against a local AWS and write docs/commands.md
+	@go build -C local -buildvcs=false -o ../bin/ ./e2e && bin/e2e -commands docs/commands.md
 
 faults: need-go ## Stage every fault against the built function and write docs/faults.md
 	go -C local test ./faults -count=1 -timeout 15m -update

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"runtime"
 	"syscall"
 
 	"healthlake-smart-on-fhir/local/build"
@@ -40,6 +41,9 @@ func run(ctx context.Context, quick bool) error {
 	e := effort{starts: 40, pairs: 200, calls: 10_000, allocations: 2_000, tail: 200_000, service: 100}
 	if quick {
 		e = effort{starts: 5, pairs: 40, calls: 1_000, allocations: 200, tail: 2_000, service: 10}
+	}
+	if runtime.GOOS != "linux" {
+		return fmt.Errorf("this is %s, Linux is needed: what memory a process holds is read from its /proc", runtime.GOOS)
 	}
 	root, err := build.Root()
 	if err != nil {

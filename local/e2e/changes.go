@@ -184,7 +184,7 @@ func (s *suite) secretChange(ctx context.Context, t *target, c clients) func() b
 func (s *suite) secretDeletion(ctx context.Context, t *target) func() bool {
 	return s.steps.begun(ctx, "the secret is deleted: the last good document serves on",
 		func(ctx context.Context) error {
-			token, err := s.oidc.ClientCredentials(ctx, "")
+			token, err := s.oidc.Opaque().ClientCredentials(ctx, audience)
 			if err != nil {
 				return err
 			}

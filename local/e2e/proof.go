@@ -75,12 +75,11 @@ func (s *suite) proof(ctx context.Context) {
 	}
 	// These too are synthesized while others are looked at.
 	synthesizedJWT := []func() bool{s.begunSynth(ctx, third), s.begunSynth(ctx, fourth)}
-	s.hydraTokens(ctx, first, clients)
-	s.oidcTokens(ctx, second, clients, first)
+	s.introspectedTokens(ctx, first, second, clients)
 	if !s.deployVerifying(ctx, synthesizedJWT, third, fourth) {
 		return
 	}
-	s.verifiedTokens(ctx, third, fourth, clients[1])
+	s.verifiedTokens(ctx, third, fourth, clients)
 	clients, ok = s.outage(ctx, first, third, clients)
 	if !ok {
 		return
@@ -89,7 +88,7 @@ func (s *suite) proof(ctx context.Context) {
 	s.removal(ctx, first, second, third, fourth)
 }
 
-// forHydra is the sample's configuration, with Hydra's endpoints in it and secrets of its own.
+// forHydra is the sample's configuration, with Hydra's endpoints, secrets of its own and an audience.
 func (s *suite) forHydra() *target {
 	credentials := map[string]string{"ClientSecret": rand.Text(), "SrvAPIKey": "srv_pat_" + rand.Text()}
 	t := &target{name: "first", prefix: "sof-hl-", secret: "SOF-HL", credentials: credentials, alone: &s.hydra.Alone}
@@ -106,6 +105,7 @@ func (s *suite) forHydra() *target {
 		"authEndpoint":              s.hydra.PublicURL(),
 		"authEndpointToken":         s.hydra.PublicURL() + "oauth2/token",
 		"authEndpointIntrospect":    s.hydra.AdminURL() + "admin/oauth2/introspect",
+		"requiredAudience":          []string{audience},
 		"lambdaConcurentExecutions": 5,
 		"lambdaEnhancedLogging":     false,
 		"lambdaArchitecture":        architecture(),
@@ -196,11 +196,11 @@ func (s *suite) checkFunction(_ context.Context, t *target) error {
 			equal("TOKEN_VALIDATION", variables["TOKEN_VALIDATION"], "jwt"),
 			equal("AUTH_ISSUER", variables["AUTH_ISSUER"], t.context["authIssuer"]),
 			equal("AUTH_ENDPOINT_JWKS", variables["AUTH_ENDPOINT_JWKS"], t.context["authEndpointJwks"]),
-			equal("REQUIRED_AUDIENCE", variables["REQUIRED_AUDIENCE"], audience),
 		)
 	}
 	return errors.Join(
 		validation,
+		equal("REQUIRED_AUDIENCE", variables["REQUIRED_AUDIENCE"], audience),
 		equal("name", f.FunctionName, t.prefix+"checkToken"),
 		equal("runtime", f.Runtime, "provided.al2023"),
 		equal("handler", f.Handler, "bootstrap"),

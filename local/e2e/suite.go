@@ -45,14 +45,18 @@ type suite struct {
 // What the user before the apps is.
 var session = map[string]any{"fhirUser": "Practitioner/e2e-practitioner", "patient": "e2e-patient"}
 
-// run runs every step that can be run; the steps hold what came of it.
-func (s *suite) run(ctx context.Context) {
+// run runs every step that can be run; the steps hold what came of it. Where everything is not wanted, only the
+// documents' commands are tried. What they printed is returned.
+func (s *suite) run(ctx context.Context, everything bool) transcript {
 	s.functions, s.functionLogs = map[string]*runtimeapi.Function{}, map[string][]byte{}
 	s.steps.in(preparation)
 	if !s.steps.do(ctx, "find the programs that are needed", s.findPrograms) || !s.prepare(ctx) {
-		return
+		return nil
 	}
-	s.proof(ctx)
+	if everything {
+		s.proof(ctx)
+	}
+	return s.tryCommands(ctx, !everything)
 }
 
 // preparation is the section whose steps prove nothing.
@@ -60,13 +64,18 @@ const preparation = "Preparation"
 
 // close ends everything that runs.
 func (s *suite) close() {
+	s.stopFunctions()
+	s.group.Close()
+}
+
+// stopFunctions ends the functions and keeps what they have logged.
+func (s *suite) stopFunctions() {
 	s.mu.Lock()
+	defer s.mu.Unlock()
 	for name, f := range s.functions {
 		s.functionLogs[name] = []byte(strings.Join(f.Logs(), "\n") + "\n")
 		_ = f.Stop()
 	}
-	s.mu.Unlock()
-	s.group.Close()
 }
 
 // findPrograms says in one line each what is missing and how to get it.
@@ -78,6 +87,8 @@ func (s *suite) findPrograms(ctx context.Context) error {
 	for _, program := range []struct{ name, install string }{
 		{"node", "Node.js 20 or later is needed: https://nodejs.org/"},
 		{"npm", "npm is needed; it comes with Node.js: https://nodejs.org/"},
+		{"aws", "the AWS command line is needed: pip install awscli, or https://aws.amazon.com/cli/"},
+		{"script", "script is needed, which gives a program a terminal: apt-get install bsdutils"},
 		{"python3", "Python 3.10 or later is needed: https://www.python.org/downloads/"},
 	} {
 		if _, err := exec.LookPath(program.name); err != nil {
@@ -120,7 +131,7 @@ func (s *suite) prepare(ctx context.Context) bool {
 			return oidcprovider.Install(ctx, s.group, s.root, s.env)
 		}),
 		s.steps.begun(ctx, "start the local AWS", func(ctx context.Context) (err error) {
-			s.aws, err = awslocal.Start(ctx, s.group, s.root, s.python, s.env)
+			s.aws, err = awslocal.Start(ctx, s.group, s.root, s.python, "", s.env)
 			return err
 		}),
 	}
@@ -162,6 +173,9 @@ func (s *suite) installCDK(ctx context.Context) error {
 
 func (s *suite) cdk() string { return filepath.Join(s.root, "node_modules", ".bin", "cdk") }
 
+// awsCLI is the AWS command line among the versions.
+const awsCLI = "AWS command line"
+
 func (s *suite) readVersions(ctx context.Context, hydraBinary string) error {
 	hydraVersion, err := hydra.Version(hydraBinary)
 	if err != nil {
@@ -177,6 +191,7 @@ func (s *suite) readVersions(ctx context.Context, hydraBinary string) error {
 		args       []string
 	}{
 		{"AWS CDK command line", s.cdk(), []string{"--version"}},
+		{awsCLI, "aws", []string{"--version"}},
 		{"moto", s.python, []string{"-c", "import moto; print(moto.__version__)"}},
 		{"Python", s.python, []string{"-c", "import platform; print('.'.join(platform.python_version_tuple()[:2]))"}},
 		{"Node.js", "node", []string{"-p", "process.versions.node.split('.')[0]"}},
@@ -190,7 +205,7 @@ func (s *suite) readVersions(ctx context.Context, hydraBinary string) error {
 		// Warnings come before, what follows the number is a build's name.
 		lines := strings.Split(strings.TrimSpace(out), "\n")
 		version, _, _ := strings.Cut(lines[len(lines)-1], " ")
-		s.versions = append(s.versions, [2]string{program.name, version})
+		s.versions = append(s.versions, [2]string{program.name, strings.TrimPrefix(version, "aws-cli/")})
 	}
 	goVersion := strings.TrimPrefix(runtime.Version(), "go")
 	if parts := strings.Split(goVersion, "."); len(parts) > 2 {

@@ -2,16 +2,23 @@
 // client_secret_basic. It listens on a free loopback port, prints its issuer as the first line of output, logs in and
 // consents by itself, and ends when its standard input is closed.
 //
+// Two requests are the test's alone: POST /test/keys adds a key that signs from then on, DELETE /test/keys/<kid>
+// withdraws one.
+//
 // Environment:
 //   OIDC_CLIENTS      a JSON list of client metadata
 //   OIDC_SCOPES       the scopes that may be granted, separated by spaces
 //   OIDC_CLAIMS       a JSON object of claims that the tokens of a user carry
-//   OIDC_SHORT_LIVED  the id of the client whose access tokens live two seconds
+//   OIDC_USER         the id of that user
+//
+// Access tokens of the clients whose ids begin with "jwt-" are JWTs (RFC 9068), where a resource is named (RFC 8707);
+// all others are opaque. Those of the clients whose ids end in "-short-lived" live two seconds.
 
+import { generateKeyPairSync, randomUUID } from 'node:crypto';
 import { createServer } from 'node:http';
 import Provider from 'oidc-provider';
 
-const { OIDC_CLIENTS, OIDC_SCOPES, OIDC_CLAIMS, OIDC_SHORT_LIVED } = process.env;
+const { OIDC_CLIENTS, OIDC_SCOPES, OIDC_CLAIMS, OIDC_USER } = process.env;
 const scopes = OIDC_SCOPES.split(' ');
 const claims = JSON.parse(OIDC_CLAIMS);
 
@@ -19,9 +26,14 @@ const server = createServer();
 await new Promise((resolve) => { server.listen(0, '127.0.0.1', resolve); });
 const issuer = `http://127.0.0.1:${server.address().port}`;
 
-const lifetime = (ctx, token, client) => (client.clientId === OIDC_SHORT_LIVED ? 2 : 600);
+const lifetime = (ctx, token, client) => (client.clientId.endsWith('-short-lived') ? 2 : 600);
 
-const provider = new Provider(issuer, {
+const newKey = () => ({
+  ...generateKeyPairSync('rsa', { modulusLength: 2048 }).privateKey.export({ format: 'jwk' }),
+  kid: randomUUID(), alg: 'RS256', use: 'sig',
+});
+
+const configuration = {
   clients: JSON.parse(OIDC_CLIENTS),
   scopes,
   clientAuthMethods: ['client_secret_basic', 'none'],
@@ -35,11 +47,12 @@ const provider = new Provider(issuer, {
       allowedPolicy: (ctx, client, token) => token.kind !== 'RefreshToken',
     },
     revocation: { enabled: true },
-    // A client that names a resource gets a JWT for it (RFC 8707, RFC 9068), the others get opaque tokens.
     resourceIndicators: {
       enabled: true,
-      getResourceServerInfo: (ctx, resource) => ({
-        scope: scopes.join(' '), audience: resource, accessTokenFormat: 'jwt',
+      getResourceServerInfo: (ctx, resource, client) => ({
+        scope: scopes.join(' '),
+        audience: resource,
+        accessTokenFormat: client.clientId.startsWith('jwt-') ? 'jwt' : 'opaque',
       }),
       useGrantedResource: () => true,
     },
@@ -50,15 +63,34 @@ const provider = new Provider(issuer, {
   extraTokenClaims: async (ctx, token) => (token.accountId ? claims : undefined),
   findAccount: (ctx, sub) => ({ accountId: sub, claims: () => ({ sub }) }),
   interactions: { url: (ctx, interaction) => `/interaction/${interaction.uid}` },
-});
+};
+
+let keys;
+let provider;
+let callback;
+
+// publish has the provider sign by the first of these keys and publish all of them. It takes its keys when it is made,
+// so another one takes over, with what the one before has stored.
+function publish(published) {
+  const before = provider;
+  keys = published;
+  provider = new Provider(issuer, {
+    ...configuration, jwks: { keys }, adapter: before && ((model) => before[model].adapter),
+  });
+  callback = provider.callback();
+  for (const event of ['server_error', 'authorization.error', 'grant.error', 'introspection.error', 'revocation.error']) {
+    provider.on(event, (ctx, error) => console.error(event, error));
+  }
+}
+publish([newKey()]);
 
 async function interact(request, response) {
   const { prompt, params } = await provider.interactionDetails(request, response);
   if (prompt.name === 'login') {
-    await provider.interactionFinished(request, response, { login: { accountId: 'user' } });
+    await provider.interactionFinished(request, response, { login: { accountId: OIDC_USER } });
     return;
   }
-  const grant = new provider.Grant({ accountId: 'user', clientId: params.client_id });
+  const grant = new provider.Grant({ accountId: OIDC_USER, clientId: params.client_id });
   grant.addOIDCScope(params.scope);
   if (params.resource) {
     grant.addResourceScope(params.resource, params.scope);
@@ -66,20 +98,22 @@ async function interact(request, response) {
   await provider.interactionFinished(request, response, { consent: { grantId: await grant.save() } });
 }
 
-const callback = provider.callback();
 server.on('request', (request, response) => {
-  if (!request.url.startsWith('/interaction/')) {
-    callback(request, response);
+  if (request.url.startsWith('/interaction/')) {
+    interact(request, response).catch((error) => {
+      console.error(error);
+      response.writeHead(500).end();
+    });
     return;
   }
-  interact(request, response).catch((error) => {
-    console.error(error);
-    response.writeHead(500).end();
-  });
+  if (request.url.startsWith('/test/keys')) {
+    const withdrawn = request.url.slice('/test/keys/'.length);
+    publish(request.method === 'DELETE' ? keys.filter((key) => key.kid !== withdrawn) : [newKey(), ...keys]);
+    response.writeHead(204).end();
+    return;
+  }
+  callback(request, response);
 });
-for (const event of ['server_error', 'authorization.error', 'grant.error', 'introspection.error', 'revocation.error']) {
-  provider.on(event, (ctx, error) => console.error(event, error));
-}
 
 process.stdin.on('end', () => process.exit(0)).resume();
 console.log(issuer);

@@ -360,6 +360,13 @@ func (s *Server) RotateKey(ctx context.Context) error {
 	return s.call(ctx, http.MethodPost, "admin/keys/hydra.jwt.access-token", key, nil)
 }
 
+// WithdrawKey ends the publication of a key for access tokens.
+func (s *Server) WithdrawKey(ctx context.Context, id string) error {
+	s.Alone.Lock()
+	defer s.Alone.Unlock()
+	return s.call(ctx, http.MethodDelete, "admin/keys/hydra.jwt.access-token/"+id, nil, nil)
+}
+
 func (s *Server) app(c Client) *oauth2.Config {
 	return &oauth2.Config{
 		ClientID:     c.ID,

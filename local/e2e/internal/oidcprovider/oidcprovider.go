@@ -23,11 +23,11 @@ import (
 	"healthlake-smart-on-fhir/local/e2e/internal/process"
 )
 
-const (
-	// redirectURI receives the authorization code. Nothing listens there: the code is read from the redirect.
-	redirectURI = "http://127.0.0.1:1/callback"
-	shortLived  = "short-lived" // a client's id
-)
+// redirectURI receives the authorization code. Nothing listens there: the code is read from the redirect.
+const redirectURI = "http://127.0.0.1:1/callback"
+
+// User is the id of the user who logs in.
+const User = "e2e-user"
 
 // The scopes that the clients have. Backend and short-lived client get the first, the app gets the second.
 const (
@@ -94,19 +94,19 @@ func Start(
 		ResourceServerSecret: "s+%:&=? " + rand.Text(),
 		secret:               rand.Text(),
 	}
-	clients, err := json.Marshal([]map[string]any{
-		{
-			"client_id": s.ResourceServerID, "client_secret": s.ResourceServerSecret,
-			"redirect_uris": []string{}, "response_types": []string{}, "grant_types": []string{},
-		},
-		backend("backend", s.secret),
-		backend(shortLived, s.secret),
-		{
-			"client_id": "app", "client_secret": s.secret, "scope": Scope,
-			"redirect_uris": []string{redirectURI}, "response_types": []string{"code"},
-			"grant_types": []string{"authorization_code", "refresh_token"}, "application_type": "native",
-		},
-	})
+	registered := []map[string]any{{
+		"client_id": s.ResourceServerID, "client_secret": s.ResourceServerSecret,
+		"redirect_uris": []string{}, "response_types": []string{}, "grant_types": []string{},
+	}}
+	for _, c := range []Clients{s.Opaque(), s.JWT()} {
+		registered = append(registered, backend(c.backendID(), s.secret), backend(c.shortLivedID(), s.secret),
+			map[string]any{
+				"client_id": c.AppID(), "client_secret": s.secret, "scope": Scope,
+				"redirect_uris": []string{redirectURI}, "response_types": []string{"code"},
+				"grant_types": []string{"authorization_code", "refresh_token"}, "application_type": "native",
+			})
+	}
+	clients, err := json.Marshal(registered)
 	if err != nil {
 		return nil, err
 	}
@@ -122,7 +122,7 @@ func Start(
 			"OIDC_CLIENTS=" + string(clients),
 			"OIDC_CLAIMS=" + string(held),
 			"OIDC_SCOPES=" + Scope + " " + BackendScope,
-			"OIDC_SHORT_LIVED=" + shortLived,
+			"OIDC_USER=" + User,
 		}),
 	})
 	if err != nil {
@@ -140,22 +140,40 @@ func backend(id, secret string) map[string]any {
 	}
 }
 
-// ClientCredentials gets a backend service's access token: a JWT for the resource, or an opaque one where resource is
-// empty.
-func (s *Server) ClientCredentials(ctx context.Context, resource string) (string, error) {
-	return s.clientCredentials(ctx, "backend", resource)
+// Clients are a backend service, one with short-lived tokens and an app, whose access tokens have one format.
+type Clients struct {
+	*Server
+	format string
+}
+
+// Opaque are the clients whose access tokens are opaque.
+func (s *Server) Opaque() Clients { return Clients{s, "opaque"} }
+
+// JWT are the clients whose access tokens are JWTs, where they name a resource.
+func (s *Server) JWT() Clients { return Clients{s, "jwt"} }
+
+// AppID is the app's client id.
+func (c Clients) AppID() string { return c.format + "-app" }
+
+func (c Clients) backendID() string { return c.format + "-backend" }
+
+func (c Clients) shortLivedID() string { return c.format + "-short-lived" }
+
+// ClientCredentials gets a backend service's access token for the resource; resource may be empty.
+func (c Clients) ClientCredentials(ctx context.Context, resource string) (string, error) {
+	return c.clientCredentials(ctx, c.backendID(), resource)
 }
 
 // ShortLived is ClientCredentials with an access token that expires after two seconds.
-func (s *Server) ShortLived(ctx context.Context, resource string) (string, error) {
-	return s.clientCredentials(ctx, shortLived, resource)
+func (c Clients) ShortLived(ctx context.Context, resource string) (string, error) {
+	return c.clientCredentials(ctx, c.shortLivedID(), resource)
 }
 
-func (s *Server) clientCredentials(ctx context.Context, client, resource string) (string, error) {
+func (c Clients) clientCredentials(ctx context.Context, client, resource string) (string, error) {
 	config := clientcredentials.Config{
 		ClientID:     client,
-		ClientSecret: s.secret,
-		TokenURL:     s.Issuer + "/token",
+		ClientSecret: c.secret,
+		TokenURL:     c.Issuer + "/token",
 		AuthStyle:    oauth2.AuthStyleInHeader,
 		Scopes:       []string{BackendScope},
 	}
@@ -171,8 +189,8 @@ func (s *Server) clientCredentials(ctx context.Context, client, resource string)
 
 // AuthorizationCode gets a user's tokens by the authorization code grant with PKCE. resource is as with
 // ClientCredentials.
-func (s *Server) AuthorizationCode(ctx context.Context, resource string) (*oauth2.Token, error) {
-	config, verifier := s.app(), oauth2.GenerateVerifier()
+func (c Clients) AuthorizationCode(ctx context.Context, resource string) (*oauth2.Token, error) {
+	config, verifier := c.app(), oauth2.GenerateVerifier()
 	jar, err := cookiejar.New(nil)
 	if err != nil {
 		return nil, err
@@ -215,37 +233,66 @@ func (s *Server) AuthorizationCode(ctx context.Context, resource string) (*oauth
 	return token, nil
 }
 
-// Revoke revokes an access token of the app.
-func (s *Server) Revoke(ctx context.Context, token string) error {
+// Refresh gets new tokens for a refresh token of the app.
+func (c Clients) Refresh(ctx context.Context, refreshToken string) (*oauth2.Token, error) {
+	token, err := c.app().TokenSource(ctx, &oauth2.Token{RefreshToken: refreshToken}).Token()
+	if err != nil {
+		return nil, fmt.Errorf("oidc-provider: refresh: %w", err)
+	}
+	return token, nil
+}
+
+// Revoke revokes one of the app's tokens, and what else was granted with it. It can't be a JWT.
+func (c Clients) Revoke(ctx context.Context, token string) error {
 	form := url.Values{"token": {token}}
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, s.Issuer+"/token/revocation",
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, c.Issuer+"/token/revocation",
 		strings.NewReader(form.Encode()))
 	if err != nil {
 		return err
 	}
 	request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	request.SetBasicAuth("app", s.secret)
-	response, err := http.DefaultClient.Do(request)
-	if err != nil {
-		return fmt.Errorf("oidc-provider: revocation: %w", err)
-	}
-	_ = response.Body.Close()
-	if response.StatusCode != http.StatusOK {
-		return fmt.Errorf("oidc-provider: revocation: %s", response.Status)
-	}
-	return nil
+	request.SetBasicAuth(c.AppID(), c.secret)
+	return do(request, http.StatusOK)
 }
 
-func (s *Server) app() *oauth2.Config {
+func (c Clients) app() *oauth2.Config {
 	return &oauth2.Config{
-		ClientID:     "app",
-		ClientSecret: s.secret,
+		ClientID:     c.AppID(),
+		ClientSecret: c.secret,
 		Endpoint: oauth2.Endpoint{
-			AuthURL:   s.Issuer + "/auth",
-			TokenURL:  s.Issuer + "/token",
+			AuthURL:   c.Issuer + "/auth",
+			TokenURL:  c.Issuer + "/token",
 			AuthStyle: oauth2.AuthStyleInHeader,
 		},
 		RedirectURL: redirectURI,
 		Scopes:      []string{Scope},
 	}
+}
+
+// RotateKey adds a key with which the provider signs from then on. The one before it stays published.
+func (s *Server) RotateKey(ctx context.Context) error { return s.keys(ctx, http.MethodPost, "") }
+
+// WithdrawKey ends a key's publication.
+func (s *Server) WithdrawKey(ctx context.Context, id string) error {
+	return s.keys(ctx, http.MethodDelete, "/"+id)
+}
+
+func (s *Server) keys(ctx context.Context, method, path string) error {
+	request, err := http.NewRequestWithContext(ctx, method, s.Issuer+"/test/keys"+path, nil)
+	if err != nil {
+		return err
+	}
+	return do(request, http.StatusNoContent)
+}
+
+func do(request *http.Request, want int) error {
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return fmt.Errorf("oidc-provider: %w", err)
+	}
+	_ = response.Body.Close()
+	if response.StatusCode != want {
+		return fmt.Errorf("oidc-provider: %s %s: %s", request.Method, request.URL.Path, response.Status)
+	}
+	return nil
 }
