@@ -127,7 +127,7 @@ func (t *tour) metrics(ctx context.Context) bool {
 	return t.take(ctx,
 		stop{about: "The metrics that CloudWatch has made of the log lines. A reason appears with its first occurrence.",
 			command: "aws cloudwatch list-metrics --namespace <prefix>checkToken " +
-				"--query 'Metrics[].[MetricName,Dimensions[0].Value]' --output table",
+				"--query 'Metrics[].[MetricName,Dimensions[0].Value]' --output text | sort -u",
 			wants: []string{"Authorized", "inactive", "idp_timeout", "HedgedCalls"}},
 		stop{about: "The alarms. The local AWS does not evaluate them.",
 			command: "aws cloudwatch describe-alarms --alarm-name-prefix <prefix>checkToken " +
@@ -197,7 +197,7 @@ func (t *tour) change(ctx context.Context) bool {
 	revocation := t.hydra.PublicURL() + "oauth2/revoke"
 	if !t.edit(ctx, "more memory", func(c map[string]any) { c["lambdaMemorySize"] = 1024 }) ||
 		!t.take(ctx,
-			stop{about: "`lambdaMemorySize` is 1024 now.", command: "npx cdk diff",
+			stop{about: "`lambdaMemorySize` is 1024 now.", command: "npx cdk diff --method template",
 				wants: []string{"[~] MemorySize", "[-] 512", "[+] 1024", "Number of stacks with differences: 1"}},
 			stop{about: "The datastore stays.", command: replacements, wants: []string{"There were no differences"}},
 			stop{about: "So it is deployed.", command: makeDeploy, last: 30, wants: []string{"✅  sof-hl-CheckToken\n", "✅  sof-hl-Datastore (no changes)"}},

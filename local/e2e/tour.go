@@ -63,8 +63,8 @@ var untried = map[string]string{
 	"curl -s <issuer>/.well-known/openid-configuration":                      "preflight reads that document",
 }
 
-// control is a sequence that only a terminal understands (ECMA-48).
-var control = regexp.MustCompile(`\x1b\[[0-9;?]*[A-Za-z]`)
+// control is what is for a terminal alone: control sequences (ECMA-48), and npm's wheel that turns, in Braille patterns.
+var control = regexp.MustCompile(`\x1b\[[0-9;?]*[A-Za-z]|[\x{2800}-\x{28FF}]`)
 
 // tryCommands takes the tour. It returns the transcript, or nil if a step failed. If it is to be complete, no command may
 // be left out because of the AWS command line's version.
@@ -85,7 +85,7 @@ func (s *suite) tryCommands(ctx context.Context, complete bool) transcript {
 	}) {
 		return nil
 	}
-	for _, part := range []func(context.Context) bool{t.before, t.deployment, t.operation, t.change, t.adoption, t.removal} {
+	for _, part := range []func(context.Context) bool{t.before, t.brokenContexts, t.deployment, t.operation, t.change, t.adoption, t.removal} {
 		if !part(ctx) {
 			return nil
 		}
@@ -98,7 +98,7 @@ func (s *suite) tryCommands(ctx context.Context, complete bool) transcript {
 
 func (t *tour) prepare(ctx context.Context, s *suite, complete bool) (err error) {
 	t.suite = &suite{root: s.root, work: filepath.Join(s.work, "tour"), group: s.group, steps: s.steps, env: s.env,
-		python: s.python, hydra: s.hydra, functions: map[string]*runtimeapi.Function{}, functionLogs: map[string][]byte{}}
+		python: s.python, hydra: s.hydra, oidc: s.oidc, functions: map[string]*runtimeapi.Function{}, functionLogs: map[string][]byte{}}
 	if t.documented, err = documented(s.root); err != nil {
 		return err
 	}
@@ -201,25 +201,13 @@ func (t *tour) try(ctx context.Context, s stop) error {
 	if s.shell != "" {
 		typed = strings.ReplaceAll(s.shell, "%s", typed)
 	}
-	env := slices.Concat(t.env, []string{
-		"CLIENT_SECRET=" + t.secret, "SRV_API_KEY=", "TOKEN=" + t.token,
-		"CDK_REQUIRE_APPROVAL=never", "CDK_PROGRESS=events", "NO_COLOR=1", // nobody is there to answer, or to look
-		"NODE_NO_WARNINGS=1", "NPM_CONFIG_USERCONFIG=/dev/null", // this machine's, not the project's
-	})
-	for name, value := range t.aws.Environment() {
-		env = append(env, name+"="+value)
-	}
-	output, err := t.group.Run(ctx, process.Command{
-		Name: "tour", Path: "sh", Args: []string{"-c", typed}, Dir: t.dir, Env: env,
-	})
+	output, err := t.typed(ctx, typed)
 	status := 0
 	if exit := new(exec.ExitError); errors.As(err, &exit) {
 		status = exit.ExitCode()
 	} else if err != nil {
 		return err
 	}
-	output = strings.NewReplacer(t.dir+"/", "", t.dir, ".", t.root+"/", "", "\r", "").Replace(output)
-	output = control.ReplaceAllString(output, "")
 	t.transcript = append(t.transcript, scene{t.part, s.about, command, output, status, s.last})
 	wrong := []error{equal("failed", status != 0, s.fails)}
 	for _, want := range s.wants {
@@ -236,6 +224,23 @@ func (t *tour) try(ctx context.Context, s stop) error {
 		return fmt.Errorf("%w; it said:\n%s", err, output)
 	}
 	return nil
+}
+
+// typed is what a shell in the tree prints for a command. An *exec.ExitError is its status.
+func (t *tour) typed(ctx context.Context, command string) (string, error) {
+	env := slices.Concat(t.env, []string{
+		"CLIENT_SECRET=" + t.secret, "SRV_API_KEY=", "TOKEN=" + t.token,
+		"CDK_REQUIRE_APPROVAL=never", "CDK_PROGRESS=events", "NO_COLOR=1", // nobody is there to answer, or to look
+		"NODE_NO_WARNINGS=1", "NPM_CONFIG_USERCONFIG=/dev/null", // this machine's, not the project's
+	})
+	for name, value := range t.aws.Environment() {
+		env = append(env, name+"="+value)
+	}
+	output, err := t.group.Run(ctx, process.Command{
+		Name: "tour", Path: "sh", Args: []string{"-c", command}, Dir: t.dir, Env: env,
+	})
+	output = strings.NewReplacer(t.dir+"/", "", t.dir, ".", t.root+"/", "", "\r", "").Replace(output)
+	return control.ReplaceAllString(output, ""), err
 }
 
 // edit changes keys of the context, as a user does in an editor.
