@@ -32,7 +32,7 @@ func (t *tour) brokenContexts(ctx context.Context) bool {
 		{"a capability without the one that it needs", []string{"smartCapabilities=permission-v2.2"},
 			"context smartCapabilities", "permission-v2"},
 		{"a wrong path", []string{"authEndpointToken=" + hydra + "/oauth2/tokn"}, "endpoint authEndpointToken", "HTTP 404"},
-		{"the same, by the discovery document", []string{"authEndpointToken=" + hydra + "/oauth2/tokn"},
+		{"a path that is not the discovery document's", []string{"authEndpointToken=" + hydra + "/oauth2/tokn"},
 			"discovery authEndpointToken", "set authEndpointToken to " + hydra + "/oauth2/token"},
 		{"an issuer without its last slash", []string{"authIssuer=" + hydra}, "discovery authIssuer", "the slash counts"},
 		{"a host that does not exist", []string{"authEndpointRevoke=https://idp.invalid/revoke"}, "endpoint authEndpointRevoke",

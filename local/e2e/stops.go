@@ -33,8 +33,6 @@ func (t *tour) before(ctx context.Context) bool {
 			wants: []string{"authEndpointToken: ", "failed   AWS CDK bootstrap", "npx cdk bootstrap aws://", "failed 1,",
 				"not https"},
 		},
-		// It is installed already, and it would install into the project that this is a copy of.
-		stop{about: "The CDK's command line:", command: "npm ci", shell: ": %s"},
 		stop{about: "What preflight asked for:", command: "npx cdk bootstrap",
 			wants: []string{"Environment aws://" + awslocal.Account + "/" + awslocal.Region + " bootstrapped"}},
 		stop{about: "Nothing fails any more. The warnings are of a provider on this machine.", command: "make preflight",

@@ -57,6 +57,7 @@ type stop struct {
 var untried = map[string]string{
 	"make demo": "`.ci/run` runs it at every change; its output is in the README",
 	"make test": "`.ci/run` runs it at every change",
+	"npm ci":    "make runs it in every new checkout, that of `.ci/run` too",
 	"aws healthlake update-fhir-datastore --datastore-id <id> --identity-provider-configuration file://idp.json": "the " +
 		"AWS command lines at hand do not have it yet",
 	`curl -i -H "Authorization: Bearer $TOKEN" "<endpoint>Patient?_count=1"`: "needs HealthLake itself",
