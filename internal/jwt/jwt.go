@@ -79,8 +79,9 @@ func (v *Verifier) Load(ctx context.Context) error {
 
 // Claims returns the claims of a token whose signature was verified by one of the issuer's keys and that is this issuer's
 // access token, with exp among them. The claim active is added as true where the token has none, as an introspection answer
-// would have it. The error is a *Refusal where the token is to be denied, and another one where that cannot be decided:
-// no keys are known, or the token's is not among them and the issuer cannot be asked whether it has a new one. Headers that name or carry a key (jku, x5u, jwk, x5c) are ignored.
+// would have it. The error is a *Refusal where the token is to be denied, and another one where that cannot be decided: no
+// keys are known, or the token's is not among them and the issuer cannot be asked whether it has a new one. Headers that
+// name or carry a key (jku, x5u, jwk, x5c) are ignored.
 func (v *Verifier) Claims(ctx context.Context, token string) (claims.Set, error) {
 	header, err := parseHeader(token)
 	if err != nil {

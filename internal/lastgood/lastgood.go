@@ -5,6 +5,7 @@ package lastgood
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 	"time"
 )
@@ -64,6 +65,11 @@ func New[T any](fetch func(context.Context) (T, error), limits Limits, now func(
 // Get returns the value, no older than MaxAge where fetching works, and else the last good one. An error means that there
 // has never been a good one, or that ctx ended first.
 func (v *Value[T]) Get(ctx context.Context) (T, error) {
+	return v.get(ctx, true)
+}
+
+// get is Get; with again it begins a second fetch where there is nothing to serve and the first one is no good.
+func (v *Value[T]) get(ctx context.Context, again bool) (T, error) {
 	v.mu.Lock()
 	age := v.now().Sub(v.loaded)
 	if v.held != nil && age >= 0 && age < v.limits.RefreshAfter {
@@ -88,37 +94,43 @@ func (v *Value[T]) Get(ctx context.Context) (T, error) {
 	if held != nil && (pending == nil || age >= 0 && age < v.limits.MaxAge) {
 		return *held, nil
 	}
-	wait := v.limits.MaxWait
-	switch {
-	case held != nil:
-	case running:
-		wait = patience - since
-	default:
-		wait = patience
+	var late <-chan time.Time // never, where there is nothing to fall back to and no second try
+	if held != nil || again {
+		wait := v.limits.MaxWait
+		switch {
+		case held != nil:
+		case running:
+			wait = patience - since
+		default:
+			wait = patience
+		}
+		timer := time.NewTimer(wait)
+		defer timer.Stop()
+		late = timer.C
 	}
-	timer := time.NewTimer(wait)
-	defer timer.Stop()
 	select {
 	case <-pending.done:
-	case <-timer.C:
+	case <-late:
 	case <-ctx.Done():
-		if held == nil {
-			var none T
-			return none, context.Cause(ctx)
-		}
 	}
 	v.mu.Lock()
-	if v.held == nil && (running || !pending.over) {
+	switch {
+	case v.held != nil:
+		defer v.mu.Unlock()
+		return *v.held, nil
+	case ctx.Err() == nil && again && (running || !pending.over):
 		// The fetch began before this call and failed, or it hangs; one that begins now may fare better.
 		v.mu.Unlock()
-		return v.Get(ctx)
+		return v.get(ctx, false)
 	}
 	defer v.mu.Unlock()
-	if v.held == nil {
-		var none T
-		return none, v.err
+	var none T
+	if cause := context.Cause(ctx); cause != nil && v.err != nil {
+		return none, fmt.Errorf("%w; before that: %w", cause, v.err)
+	} else if cause != nil {
+		return none, cause
 	}
-	return *v.held, nil
+	return none, v.err
 }
 
 // ErrNoOther is Renew's error where the newest value does not serve either.
@@ -133,7 +145,9 @@ func (v *Value[T]) Renew(ctx context.Context, serves func(T) bool) (value T, err
 	v.mu.Lock()
 	if v.held == nil || !serves(*v.held) {
 		since := v.now().Sub(v.attempted)
-		if v.pending == nil && (since < 0 || since >= v.limits.RetryAfter) {
+		// As in Get, one that was frozen together with the process is not waited for.
+		running := v.pending != nil && since >= 0 && since < v.limits.FetchTimeout
+		if !running && (v.pending != nil || since < 0 || since >= v.limits.RetryAfter) {
 			v.refresh()
 		}
 		if pending := v.pending; pending != nil {
@@ -176,6 +190,9 @@ func (v *Value[T]) refresh() {
 		defer mine.end()
 		current := v.pending == mine
 		if !current && (v.held != nil || err != nil) {
+			if v.held == nil {
+				v.err = err // it may be all that is known of what is wrong
+			}
 			return // a later fetch has taken over
 		}
 		if v.err = err; err == nil {

@@ -291,6 +291,50 @@ func TestRenewDoesNotWaitForLong(t *testing.T) {
 	}
 }
 
+// Lambda freezes the process with the fetch that a caller has given up waiting for.
+func TestRenewDropsAFetchThatWasFrozen(t *testing.T) {
+	v, s, c := newValue()
+	want(t, v, "one")
+	old, _ := v.Get(context.Background())
+	hold := make(chan struct{})
+	defer close(hold)
+	s.set("frozen", nil, hold)
+	c.advance(5 * time.Second)
+	if d, err := v.Renew(context.Background(), not(old)); err == nil {
+		t.Errorf("got %q from a source that hangs", d)
+	}
+	s.set("two", nil, nil)
+	c.advance(10 * time.Second)
+	if d, err := v.Renew(context.Background(), not(old)); err != nil || d != "two" {
+		t.Errorf("got %q, %v, want what a new fetch brings", d, err)
+	}
+}
+
+// Where nothing is held and each fetch takes its time to fail, a call ends with what went wrong.
+func TestSlowFailuresAreTold(t *testing.T) {
+	v, s, c := newValue()
+	hold := make(chan struct{})
+	throttled := errors.New("throttled")
+	s.set("", throttled, hold)
+	time.AfterFunc(100*time.Millisecond, func() { c.advance(600 * time.Millisecond) })
+	time.AfterFunc(700*time.Millisecond, func() { close(hold) })
+	if d, err := v.Get(context.Background()); !errors.Is(err, throttled) {
+		t.Errorf("got %q, %v", d, err)
+	}
+	if got := s.fetches.Load(); got != 2 {
+		t.Errorf("%d fetches, want the first and a second one", got)
+	}
+
+	hanging := make(chan struct{})
+	defer close(hanging)
+	s.set("", nil, hanging)
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Millisecond)
+	defer cancel()
+	if d, err := v.Get(ctx); !errors.Is(err, context.DeadlineExceeded) || !errors.Is(err, throttled) {
+		t.Errorf("got %q, %v, want the deadline and the failure before it", d, err)
+	}
+}
+
 // A fetch that hangs while there is nothing to serve must not hold up the calls that come after it.
 func TestAHangingFirstFetchIsNotWaitedFor(t *testing.T) {
 	v, s, c := newValue()
