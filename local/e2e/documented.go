@@ -10,7 +10,7 @@ import (
 
 // documents are those whose commands are meant to be typed, in the order in which somebody reads them.
 var documents = []string{
-	"README.md", "docs/preflight.md", "docs/operations.md", "docs/security.md", "docs/upgrading.md",
+	"README.md", "CONTRIBUTING.md", "docs/preflight.md", "docs/operations.md", "docs/security.md", "docs/upgrading.md",
 	"docs/providers/README.md", "docs/providers/cognito.md",
 }
 
@@ -18,7 +18,7 @@ var documents = []string{
 var fenced = regexp.MustCompile(`(?ms)^ *` + "```" + `(\w*)\n(.*?)^ *` + "```" + `$`)
 
 // program is how a line begins that is a command, and not a program's output.
-var program = regexp.MustCompile(`^(?:[A-Z_]+=\S* )*(?:aws|curl|echo|make|npm|npx|sed) `)
+var program = regexp.MustCompile(`^(?:[A-Z_]+=\S* )*(?:aws|curl|echo|go|make|npm|npx|python3|sed) `)
 
 // comment is what follows a command on its line.
 var comment = regexp.MustCompile(`\s{2,}# .*$`)

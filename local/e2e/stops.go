@@ -74,8 +74,8 @@ func (t *tour) operation(ctx context.Context) bool {
 			"--query 'Stacks[0].Outputs[].[OutputKey,OutputValue]' --output table", wants: []string{"DatastoreEndpoint", t.id}},
 		stop{about: "The datastore's state, CREATING for its first half hour:", command: "aws healthlake describe-fhir-datastore " +
 			"--datastore-id <id> --query DatastoreProperties.DatastoreStatus --output text", wants: []string{"ACTIVE"}},
-		stop{about: "Who may invoke the function:", command: "aws lambda get-policy --function-name <prefix>checkToken " +
-			"--qualifier live --query Policy --output text", wants: []string{"healthlake.amazonaws.com", "checkToken:live"}},
+		stop{about: "Who may invoke the function. `restrictInvokeToAccount` is true here, hence the condition.", command: "aws lambda get-policy --function-name <prefix>checkToken " +
+			"--qualifier live --query Policy --output text", wants: []string{"healthlake.amazonaws.com", "checkToken:live", "SourceAccount"}},
 		stop{about: "The same as the service sends it:", command: "aws lambda get-policy --function-name <prefix>checkToken " +
 			"--qualifier live", wants: []string{"healthlake.amazonaws.com"}},
 		stop{about: "Provisioned concurrency:", command: "aws lambda get-provisioned-concurrency-config " +
@@ -108,12 +108,12 @@ func (t *tour) operation(ctx context.Context) bool {
 			`'{ $.outcome = "denied" || $.outcome = "error" }'`, cli: 2, wants: []string{`"inactive"`, `"idp_timeout"`}},
 		stop{about: "The log as it comes, until it is interrupted:", command: logTail + "--follow --format short", cli: 2,
 			shell: "timeout -s INT 5 %s || true", wants: []string{`"msg":"start"`, `"outcome":"authorized"`}},
-		stop{about: "One short line a call:", command: logTail + "--since 1h --format short | cut -d' ' -f2- | jq -r " +
-			`'select(.msg == "checkToken") | "\(.time[:19])  \(.operation)  \(.outcome)  \(.reason)  idp \(.idp_ms) ms  ` +
+		stop{about: "One short line a call:", command: logTail + "--since 1h --format short | cut -d' ' -f2- | jq -rR " +
+			`'fromjson? | select(.msg == "checkToken") | "\(.time[:19])  \(.operation)  \(.outcome)  \(.reason)  idp \(.idp_ms) ms  ` +
 			`\(.error // "")"'`, cli: 2, wants: []string{"SearchWithGet  authorized  active  idp ", "denied  inactive",
 			"error  idp_timeout  idp "}},
 		stop{about: "How often tokens were denied, by reason:", command: logTail + "--since 1h --format short --filter-pattern " +
-			`'{ $.outcome = "denied" }' | cut -d' ' -f2- | jq -r .reason | sort | uniq -c`, cli: 2, wants: []string{"1 inactive\n"}},
+			`'{ $.outcome = "denied" }' | cut -d' ' -f2- | jq -rR 'fromjson? | .reason' | sort | uniq -c`, cli: 2, wants: []string{"1 inactive\n"}},
 		stop{about: "All that there is, with the log stream:", command: logTail + "--since 5m", cli: 2,
 			wants: []string{`"msg":"checkToken"`}},
 	) && t.metrics(ctx)
@@ -211,13 +211,16 @@ func (t *tour) change(ctx context.Context) bool {
 				wants: []string{"Stopped: ", "IdentityProviderConfiguration.Metadata (revocation_endpoint)", "CONFIRM_REPLACEMENT=yes"}},
 			stop{about: "idp.json then has", command: "make idp-config > idp.json", shell: "%s && cat idp.json",
 				wants: []string{"revoked"}},
+			stop{about: "With that in place, the other stacks alone:",
+				command: "npx cdk deploy --exclusively <prefix>Roles <prefix>Secret <prefix>CheckToken",
+				wants:   []string{"✅  sof-hl-Roles (no changes)", "✅  sof-hl-Secret (no changes)", "✅  sof-hl-CheckToken (no changes)"}},
 		) {
 		return false
 	}
 	return t.edit(ctx, "the revocation endpoint as it was", func(c map[string]any) { c["authEndpointRevoke"] = revocation })
 }
 
-// adoption takes the datastore's stack away, as one deletes the stack of the project from which one comes.
+// adoption takes all stacks away, as one deletes the stack of the project from which one comes. The datastore stays.
 func (t *tour) adoption(ctx context.Context) bool {
 	t.in("Protect the datastore")
 	if !t.edit(ctx, "protect the datastore", func(c map[string]any) { c["protectDatastore"] = true }) ||
@@ -229,25 +232,30 @@ func (t *tour) adoption(ctx context.Context) bool {
 		return false
 	}
 	t.in("Adopt a datastore")
-	if !t.steps.do(ctx, "the datastore's stack is deleted, and the datastore stays", func(ctx context.Context) error {
-		for _, action := range []string{"UpdateTerminationProtection", "DeleteStack"} {
-			err := t.aws.Query(ctx, "cloudformation", "2010-05-15", action,
-				map[string]string{"StackName": t.prefix + "Datastore", "EnableTerminationProtection": "false"}, new(struct{}))
-			if err != nil {
-				return err
+	if !t.steps.do(ctx, "all stacks are deleted, and the datastore stays", func(ctx context.Context) error {
+		for _, name := range []string{"Datastore", "CheckToken", "Secret", "Roles"} {
+			for _, action := range []string{"UpdateTerminationProtection", "DeleteStack"} {
+				err := t.aws.Query(ctx, "cloudformation", "2010-05-15", action,
+					map[string]string{"StackName": t.prefix + name, "EnableTerminationProtection": "false"}, new(struct{}))
+				if err != nil {
+					return err
+				}
 			}
 		}
 		_, err := t.describeDatastore(ctx, t.id)
-		return err
+		return errors.Join(err, t.gone(ctx, t.prefix, "SOF-HL"))
 	}) {
 		return false
 	}
 	return t.take(ctx,
-		stop{about: "The datastore's stack was deleted, and the datastore was retained.",
-			command: "npx cdk deploy --exclusively <prefix>Roles <prefix>Secret <prefix>CheckToken",
-			wants:   []string{"✅  sof-hl-Roles (no changes)", "✅  sof-hl-CheckToken (no changes)"}},
+		stop{about: "No stack is left, and the datastore was retained. First what it calls:",
+			command: "npx cdk deploy --exclusively <prefix>Roles <prefix>Secret <prefix>CheckToken " +
+				"--parameters <prefix>Secret:ClientSecret=… --parameters <prefix>Secret:SrvAPIKey=…",
+			wants: []string{"✅  sof-hl-Roles\n", "✅  sof-hl-Secret\n", "✅  sof-hl-CheckToken\n"}},
 		stop{about: "Its id:", command: `echo '{"Datastore": {"DatastoreId": "<id>"}}' > datastore.json`},
-		stop{about: "The stack is made anew, around it.", command: "npx cdk import <prefix>Datastore --resource-mapping datastore.json"},
+		stop{about: "Its stack is made anew, around it.",
+			command: "npx cdk import <prefix>Datastore --resource-mapping datastore.json",
+			wants:   []string{"importing using DatastoreId=" + t.id, "✅  sof-hl-Datastore"}},
 		stop{about: "What a deploy would add:", command: replacements, wants: []string{"[+] AWS::IAM::ManagedPolicy"}},
 		stop{about: "It adds that.", command: "npx cdk deploy --exclusively <prefix>Datastore",
 			wants: []string{"sof-hl-Datastore.DatastoreId = " + t.id}},
@@ -262,6 +270,13 @@ func (t *tour) adoption(ctx context.Context) bool {
 				t.checkRoles(ctx, &target{prefix: t.prefix, d: d}),
 			)
 		})
+}
+
+// lookInside is the page on providers' way to see a token's claims.
+func (t *tour) lookInside(ctx context.Context) bool {
+	t.in("Look into a token")
+	return t.take(ctx, stop{about: "With a JWT in TOKEN:", command: "python3 -c 'import base64, sys", whole: true,
+		wants: []string{`"client_id":"tour"`, `"iss":"` + t.hydra.PublicURL()}})
 }
 
 func (t *tour) removal(ctx context.Context) bool {

@@ -228,7 +228,7 @@ func (s *suite) tokenTable(ctx context.Context, c combination) (wait func() bool
 
 	// The rows above have sent unknown key ids, for which the function looks only now and then.
 	var old string
-	turned := begun(newKey, "its tokens and the old ones authorized, forged ones denied",
+	turned := begun(newKey, "its tokens and the old ones authorized, forged ones denied (no unknown key id for 10 s before)",
 		func(ctx context.Context) (err error) {
 			old, err = c.turn(ctx, own)
 			return err

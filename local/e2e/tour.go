@@ -56,6 +56,7 @@ type stop struct {
 // untried are the documents' commands that no tour can try, and why.
 var untried = map[string]string{
 	"make demo": "`.ci/run` runs it at every change; its output is in the README",
+	"make e2e":  "it types these",
 	"make test": "`.ci/run` runs it at every change",
 	"npm ci":    "make runs it in every new checkout, that of `.ci/run` too",
 	"aws healthlake update-fhir-datastore --datastore-id <id> --identity-provider-configuration file://idp.json": "the " +
@@ -86,7 +87,7 @@ func (s *suite) tryCommands(ctx context.Context, complete bool) transcript {
 	}) {
 		return nil
 	}
-	for _, part := range []func(context.Context) bool{t.before, t.brokenContexts, t.deployment, t.operation, t.change, t.adoption, t.removal} {
+	for _, part := range []func(context.Context) bool{t.before, t.brokenContexts, t.lookInside, t.deployment, t.operation, t.change, t.adoption, t.removal} {
 		if !part(ctx) {
 			return nil
 		}
@@ -121,7 +122,10 @@ func (t *tour) prepare(ctx context.Context, s *suite, complete bool) (err error)
 		return errors.New("some commands need version 2 of the AWS command line")
 	}
 
-	t.client = hydra.Client{ID: "tour", Secret: rand.Text(), Scope: backendScope}
+	if err := t.reached(ctx); err != nil {
+		return err
+	}
+	t.client = hydra.Client{ID: "tour", Secret: rand.Text(), Scope: backendScope, JWT: true}
 	if err := t.hydra.Register(ctx, t.client); err != nil {
 		return err
 	}
@@ -141,11 +145,28 @@ func (t *tour) prepare(ctx context.Context, s *suite, complete bool) (err error)
 		"authIssuer":             strings.TrimSuffix(t.hydra.PublicURL(), "/"),
 		"authEndpointIntrospect": t.hydra.AdminURL() + "admin/oauth2/introspect",
 		"lambdaArchitecture":     architecture(),
+		// Off by default: what it does is in the answer of one of the commands.
+		"restrictInvokeToAccount": true,
 	})
 	if err != nil {
 		return err
 	}
 	return t.furnish()
+}
+
+// reached fails unless the AWS command line goes to the local AWS. Here it can go nowhere else.
+func (t *tour) reached(ctx context.Context) error {
+	env := slices.Concat(t.env, []string{"HTTPS_PROXY=http://127.0.0.1:1", "NO_PROXY=127.0.0.1"})
+	for name, value := range t.aws.Environment() {
+		env = append(env, name+"="+value)
+	}
+	_, err := t.group.Run(ctx, process.Command{
+		Name: "aws-reached", Path: "aws", Args: []string{"sts", "get-caller-identity"}, Env: env,
+	})
+	if err != nil {
+		return fmt.Errorf("the AWS command line needs to know AWS_ENDPOINT_URL, as it does from 1.29 and 2.13 on: %w", err)
+	}
+	return nil
 }
 
 // furnish adds to the tree what a user has there and a deployment does not need.
@@ -198,7 +219,8 @@ func (t *tour) try(ctx context.Context, s stop) error {
 	}
 	typed = strings.NewReplacer("<prefix>", t.prefix, "<id>", t.id).Replace(typed)
 	command := strings.TrimSpace(typed)
-	typed = strings.NewReplacer("CLIENT_SECRET=…", "CLIENT_SECRET="+t.secret, "SRV_API_KEY=…", "SRV_API_KEY=").Replace(typed)
+	typed = strings.NewReplacer("CLIENT_SECRET=…", "CLIENT_SECRET="+t.secret, "SRV_API_KEY=…", "SRV_API_KEY=",
+		"ClientSecret=…", "ClientSecret="+t.secret, "SrvAPIKey=…", "SrvAPIKey=").Replace(typed)
 	if s.shell != "" {
 		typed = strings.ReplaceAll(s.shell, "%s", typed)
 	}

@@ -20,8 +20,8 @@ type scene struct {
 func (t transcript) markdown(versions [][2]string, untried map[string]string) []byte {
 	var b strings.Builder
 	b.WriteString("# Every command, and what it prints\n\n" +
-		"Written by `make commands`, not by hand. Each command that the documents show was typed into a shell, in this order,\n" +
-		"in a new copy of the project. The provider is ORY Hydra and AWS a local one, both on the same machine: hence addresses\n" +
+		"Written by `make commands`, not by hand. Each command in the documents' code blocks was typed into a shell, in this\n" +
+		"order, in a new copy of the project. The provider is ORY Hydra and AWS a local one, both on the same machine: hence addresses\n" +
 		"of 127.0.0.1 and plain http, which preflight warns of, and a datastore that is there at once. `make e2e` types them too.\n\n" +
 		"| part | version |\n| --- | --- |\n")
 	for _, v := range versions {
