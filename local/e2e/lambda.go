@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -77,7 +78,7 @@ func (l *lambda) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	result, err := f.Invoke(r.Context(), payload)
 	if err == nil {
-		err = l.ship(r.Context(), name, f)
+		err = l.ship(r.Context(), name, result.RequestID, f)
 	}
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusBadGateway)
@@ -89,12 +90,12 @@ func (l *lambda) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	_, _ = w.Write(result.Payload)
 }
 
-// ship sends the lines that a call has added. The line of a call may come a moment after its answer.
-func (l *lambda) ship(ctx context.Context, name string, f *logged) error {
-	for deadline := time.Now().Add(time.Second); len(f.Logs()) <= f.sent && time.Now().Before(deadline); {
-		if err := pause(ctx, 5*time.Millisecond); err != nil {
-			return err
-		}
+// ship sends the lines that have come until the one of this call, which may come a moment after its answer.
+func (l *lambda) ship(ctx context.Context, name, requestID string, f *logged) error {
+	wait, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	if _, err := f.AwaitLog(wait, requestID); err != nil {
+		return fmt.Errorf("the line of call %s: %w", requestID, err)
 	}
 	type event struct {
 		Timestamp int64  `json:"timestamp"` // milliseconds
@@ -103,9 +104,6 @@ func (l *lambda) ship(ctx context.Context, name string, f *logged) error {
 	var events []event
 	for _, line := range f.Logs()[f.sent:] {
 		events = append(events, event{time.Now().UnixMilli(), line})
-	}
-	if len(events) == 0 {
-		return nil
 	}
 	f.sent += len(events)
 	return l.aws.JSON(ctx, "logs", "Logs_20140328.PutLogEvents", map[string]any{
