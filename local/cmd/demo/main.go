@@ -118,8 +118,9 @@ func run(ctx context.Context, out io.Writer) (err error) {
 All as expected. What to do next:
 
   1. Put your account, region and identity provider into cdk.context.json.
-  2. Deploy:                   npx cdk deploy --all
-  3. Run one event by hand:    make invoke EVENT=events/search.json
+  2. Check it:                 make preflight
+  3. Deploy:                   CLIENT_SECRET=… SRV_API_KEY=… make deploy
+  4. Run one event by hand:    make invoke EVENT=events/search.json
 `)
 	return nil
 }

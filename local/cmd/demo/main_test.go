@@ -24,7 +24,7 @@ func TestDemo(t *testing.T) {
 	if !slices.Equal(rows, want) {
 		t.Errorf("rows %q, want %q", rows, want)
 	}
-	for _, hint := range []string{"cdk.context.json", "npx cdk deploy --all", "make invoke EVENT="} {
+	for _, hint := range []string{"cdk.context.json", "make preflight", "CLIENT_SECRET=… SRV_API_KEY=… make deploy", "make invoke EVENT="} {
 		if !strings.Contains(out.String(), hint) {
 			t.Errorf("no word of %s", hint)
 		}
