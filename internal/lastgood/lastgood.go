@@ -1,5 +1,5 @@
-// Package lastgood keeps a value that is fetched from elsewhere and may change there, and serves the last good one while
-// fetching fails.
+// Package lastgood keeps a value that is fetched from elsewhere and may change there. While fetching fails, it serves the
+// last good value.
 package lastgood
 
 import (
@@ -10,17 +10,17 @@ import (
 	"time"
 )
 
-// Limits say when a value is fetched anew, and what a caller may have to wait for that.
+// Limits say when a value is fetched again and how long a caller waits for that.
 type Limits struct {
-	// RefreshAfter is the age at which a call starts a fetch without waiting for it, so that under steady traffic no call
-	// ever waits.
+	// RefreshAfter is the age at which a call starts a fetch in the background. With steady traffic no call ever waits.
 	RefreshAfter time.Duration
-	// MaxAge is the age at which a call waits for the fetch, for MaxWait at the most; after that the last good value serves.
+	// MaxAge is the age at which a call waits for the fetch, up to MaxWait. After that it gets the last good value.
 	MaxAge  time.Duration
 	MaxWait time.Duration
-	// RetryAfter spaces the fetches while a value is held and fetching fails, or brings nothing new to Renew.
+	// RetryAfter is the time between two fetches, counted from their beginnings, while fetching fails or Renew finds
+	// nothing new. It does not hold while there is no value at all.
 	RetryAfter time.Duration
-	// FetchTimeout ends a fetch that nobody waits for any more.
+	// FetchTimeout ends a fetch.
 	FetchTimeout time.Duration
 }
 
@@ -30,25 +30,18 @@ type Value[T any] struct {
 	limits Limits
 	now    func() time.Time
 
-	mu        sync.Mutex
-	held      *T
-	loaded    time.Time // when the fetch of held began
-	attempted time.Time // when the last fetch began
-	pending   *flight   // the running fetch that callers join; nil where there is none
-	err       error     // the last fetch's
+	mu      sync.Mutex    // held by the callers of all unexported methods
+	held    *T            // nil until the first fetch succeeds
+	loaded  time.Time     // when the fetch of held began
+	err     error         // of the last fetch that ended
+	newest  *attempt      // the fetch that began last
+	changed chan struct{} // closed and replaced whenever a fetch ends
 }
 
-// flight is a fetch that callers wait for.
-type flight struct {
-	done chan struct{}
-	over bool // done is closed
-}
-
-func (f *flight) end() {
-	if !f.over {
-		f.over = true
-		close(f.done)
-	}
+// attempt is one fetch.
+type attempt struct {
+	began time.Time
+	over  bool
 }
 
 // New returns a value that is fetched at the first call. Its clock is now.
@@ -56,117 +49,92 @@ func New[T any](fetch func(context.Context) (T, error), limits Limits, now func(
 	return &Value[T]{
 		fetch:  fetch,
 		limits: limits,
-		// Without the monotonic reading: that clock may stand still while Lambda has the process frozen, and a value would
-		// seem younger than it is.
-		now: func() time.Time { return now().Round(0) },
+		// Round drops the monotonic reading: that clock may stand still while Lambda has the process frozen, and a value
+		// would seem younger than it is.
+		now:     func() time.Time { return now().Round(0) },
+		newest:  &attempt{over: true},
+		changed: make(chan struct{}),
 	}
 }
 
-// Get returns the value, no older than MaxAge where fetching works, and else the last good one. An error means that there
-// has never been a good one, or that ctx ended first.
+// Get returns the value. It is no older than MaxAge if fetching works; if not, it is the last good one. An error means that
+// there has never been a good one, or that ctx ended first.
 func (v *Value[T]) Get(ctx context.Context) (T, error) {
-	return v.get(ctx, true)
-}
-
-// get is Get; with again it begins a second fetch where there is nothing to serve and the first one is no good.
-func (v *Value[T]) get(ctx context.Context, again bool) (T, error) {
 	v.mu.Lock()
-	age := v.now().Sub(v.loaded)
-	if v.held != nil && age >= 0 && age < v.limits.RefreshAfter {
-		defer v.mu.Unlock()
-		return *v.held, nil
-	}
-	since := v.now().Sub(v.attempted)
-	// A fetch that has outlived its own timeout was frozen together with the process; what it brings is as old as that.
-	// Where there is nothing to fall back to, one that hangs is not waited for, either.
-	patience := v.limits.FetchTimeout
-	if v.held == nil {
-		patience /= 4
-	}
-	running := v.pending != nil && since >= 0 && since < patience
-	resting := v.held != nil && v.err != nil && since >= 0 && since < v.limits.RetryAfter
-	if !running && !resting {
-		v.refresh()
-	}
-	pending, held := v.pending, v.held
-	v.mu.Unlock()
-
-	if held != nil && (pending == nil || age >= 0 && age < v.limits.MaxAge) {
-		return *held, nil
-	}
-	var late <-chan time.Time // never, where there is nothing to fall back to and no second try
-	if held != nil || again {
-		wait := v.limits.MaxWait
-		switch {
-		case held != nil:
-		case running:
-			wait = patience - since
-		default:
-			wait = patience
-		}
-		timer := time.NewTimer(wait)
-		defer timer.Stop()
-		late = timer.C
-	}
-	select {
-	case <-pending.done:
-	case <-late:
-	case <-ctx.Done():
-	}
-	v.mu.Lock()
-	switch {
-	case v.held != nil:
-		defer v.mu.Unlock()
-		return *v.held, nil
-	case ctx.Err() == nil && again && (running || !pending.over):
-		// The fetch began before this call and failed, or it hangs; one that begins now may fare better.
-		v.mu.Unlock()
-		return v.get(ctx, false)
-	}
 	defer v.mu.Unlock()
-	var none T
-	if cause := context.Cause(ctx); cause != nil && v.err != nil {
-		return none, fmt.Errorf("%w; before that: %w", cause, v.err)
-	} else if cause != nil {
-		return none, cause
+	if v.held == nil {
+		return v.first(ctx)
 	}
-	return none, v.err
+	if v.isWithin(v.loaded, v.limits.RefreshAfter) {
+		return *v.held, nil
+	}
+	failed := v.err != nil && v.isWithin(v.newest.began, v.limits.RetryAfter)
+	if !failed && !v.isRunning(v.limits.FetchTimeout) {
+		v.begin()
+	}
+	if !v.isWithin(v.loaded, v.limits.MaxAge) && v.isRunning(v.limits.FetchTimeout) {
+		v.wait(ctx, v.newest, v.limits.MaxWait)
+	}
+	return *v.held, nil
 }
 
-// ErrNoOther is Renew's error where the newest value does not serve either.
+// first waits for the first value. The fetch that it joins may fail or hang; then it begins another one, once.
+func (v *Value[T]) first(ctx context.Context) (value T, err error) {
+	patience := v.limits.FetchTimeout / 4
+	joined := v.isRunning(patience)
+	if !joined {
+		v.begin()
+	}
+	a := v.newest
+	v.wait(ctx, a, patience-v.now().Sub(a.began))
+	if v.held == nil && ctx.Err() == nil && (joined || !a.over) {
+		if !v.isRunning(patience) {
+			v.begin()
+		}
+		v.wait(ctx, v.newest, v.limits.FetchTimeout)
+	}
+	if v.held == nil {
+		return value, v.failure(ctx)
+	}
+	return *v.held, nil
+}
+
+// failure says why there is no value.
+func (v *Value[T]) failure(ctx context.Context) error {
+	ended := context.Cause(ctx)
+	switch {
+	case ended != nil && v.err != nil:
+		return fmt.Errorf("%w; before that: %w", ended, v.err)
+	case ended != nil:
+		return ended
+	case v.err != nil:
+		return v.err
+	}
+	return errLate
+}
+
+// ErrNoOther is Renew's error if accept refuses the newest value, too.
 var ErrNoOther = errors.New("there is no other value")
 
 var errLate = errors.New("the fetch takes too long")
 
-// Renew is for a caller that the value it got does not serve, perhaps because it has changed since. It returns a value
-// that serves, which it fetches unless it holds one or has begun a fetch within RetryAfter. The error is ErrNoOther where
-// that value does not serve, and another one where there may be one that does: fetching fails, or takes longer than MaxWait.
-func (v *Value[T]) Renew(ctx context.Context, serves func(T) bool) (value T, err error) {
+// Renew returns a value that accept accepts, fetching at most once per RetryAfter and waiting for at most MaxWait. The error
+// is ErrNoOther if accept refuses the newest value; any other error means that the newest value could not be fetched.
+func (v *Value[T]) Renew(ctx context.Context, accept func(T) bool) (value T, err error) {
 	v.mu.Lock()
-	if v.held == nil || !serves(*v.held) {
-		since := v.now().Sub(v.attempted)
-		// As in Get, one that was frozen together with the process is not waited for.
-		running := v.pending != nil && since >= 0 && since < v.limits.FetchTimeout
-		if !running && (v.pending != nil || since < 0 || since >= v.limits.RetryAfter) {
-			v.refresh()
-		}
-		if pending := v.pending; pending != nil {
-			v.mu.Unlock()
-			timer := time.NewTimer(v.limits.MaxWait)
-			defer timer.Stop()
-			select {
-			case <-pending.done:
-			case <-timer.C:
-			case <-ctx.Done():
-			}
-			v.mu.Lock()
-		}
-	}
 	defer v.mu.Unlock()
-	switch {
-	case v.held != nil && serves(*v.held):
+	if v.held != nil && accept(*v.held) {
 		return *v.held, nil
-	case v.pending != nil:
+	}
+	if v.newest.over && !v.isWithin(v.newest.began, v.limits.RetryAfter) ||
+		!v.newest.over && !v.isRunning(v.limits.FetchTimeout) {
+		v.begin()
+	}
+	v.wait(ctx, v.newest, v.limits.MaxWait)
+	switch {
+	case v.held != nil && accept(*v.held):
+		return *v.held, nil
+	case !v.newest.over:
 		return value, errLate
 	case v.err != nil:
 		return value, v.err
@@ -174,33 +142,57 @@ func (v *Value[T]) Renew(ctx context.Context, serves func(T) bool) (value T, err
 	return value, ErrNoOther
 }
 
-// refresh begins a fetch. The caller holds the lock.
-func (v *Value[T]) refresh() {
-	mine := &flight{done: make(chan struct{})}
-	began := v.now()
-	v.pending, v.attempted = mine, began
+// isWithin tells whether less than d has passed since begin. After the clock was set back, nothing is.
+func (v *Value[T]) isWithin(begin time.Time, d time.Duration) bool {
+	passed := v.now().Sub(begin)
+	return passed >= 0 && passed < d
+}
+
+// isRunning tells whether a fetch is running that began less than d ago. A fetch older than FetchTimeout was frozen with the
+// process; its result is stale.
+func (v *Value[T]) isRunning(d time.Duration) bool {
+	return !v.newest.over && v.isWithin(v.newest.began, d)
+}
+
+// begin starts a fetch.
+func (v *Value[T]) begin() {
+	a := &attempt{began: v.now()}
+	v.newest = a
 	go func() {
-		// Not the caller's context: the fetch serves every call that waits for it, and later ones.
+		// Not the caller's context: the fetch is for every call that waits for it, and for later ones.
 		ctx, cancel := context.WithTimeout(context.Background(), v.limits.FetchTimeout)
 		defer cancel()
 		value, err := v.fetch(ctx)
-
 		v.mu.Lock()
 		defer v.mu.Unlock()
-		defer mine.end()
-		current := v.pending == mine
-		if !current && (v.held != nil || err != nil) {
-			if v.held == nil {
-				v.err = err // it may be all that is known of what is wrong
-			}
-			return // a later fetch has taken over
-		}
-		if v.err = err; err == nil {
-			v.held, v.loaded = &value, began
-		}
-		if v.pending != nil {
-			v.pending.end()
-		}
-		v.pending = nil
+		v.end(a, value, err)
 	}()
+}
+
+// end takes in what a fetch brought. If a newer one has begun, it counts only while there is no value.
+func (v *Value[T]) end(a *attempt, value T, err error) {
+	a.over = true
+	if a == v.newest || v.held == nil {
+		v.err = err
+		if err == nil {
+			v.held, v.loaded = &value, a.began
+		}
+	}
+	close(v.changed)
+	v.changed = make(chan struct{})
+}
+
+// wait returns when a is over, when another value is held, when ctx ends or after limit. It gives up the lock meanwhile.
+func (v *Value[T]) wait(ctx context.Context, a *attempt, limit time.Duration) {
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	for before := v.held; !a.over && v.held == before && ctx.Err() == nil; {
+		changed := v.changed
+		v.mu.Unlock()
+		select {
+		case <-changed:
+		case <-ctx.Done():
+		}
+		v.mu.Lock()
+	}
 }
