@@ -1,5 +1,5 @@
 // Package tokencache keeps, for a short time, what an authorization server said about a token. It is for deployments that
-// accept that a revoked token works on until the time is over.
+// accept that a revoked token keeps working until then.
 package tokencache
 
 import (
@@ -31,15 +31,8 @@ type entry struct {
 	expires time.Time
 }
 
-// flight is a load that callers wait for together.
-type flight struct {
-	done   chan struct{}
-	claims claims.Set
-	err    error
-}
-
-// Cache maps tokens to claims. It is safe for concurrent use. It holds keyed hashes of tokens, under a key that is made
-// with it and kept nowhere, and never a token.
+// Cache maps tokens to claims. It is safe for concurrent use. It never holds a token, only a keyed hash of it; the key is
+// random and exists in this process alone.
 type Cache struct {
 	keep   time.Duration
 	now    func() time.Time
@@ -49,81 +42,60 @@ type Cache struct {
 	entries map[key]*list.Element
 	recent  *list.List // of *entry; the most recently used in front
 	bytes   int
-	flights map[key]*flight
 }
 
-// New returns a cache that keeps claims for the time given; with a time of 0 it keeps none and shares no loads. Its clock
-// is now.
+// New returns a cache that keeps claims for the time given, none with a time of 0. Its clock is now.
 func New(keep time.Duration, now func() time.Time) *Cache {
 	c := &Cache{
 		keep: keep,
-		// Without the monotonic reading, which may stand still while Lambda has the process frozen.
+		// Round drops the monotonic reading, which may stand still while Lambda has the process frozen.
 		now:     func() time.Time { return now().Round(0) },
-		entries: map[key]*list.Element{}, recent: list.New(), flights: map[key]*flight{},
+		entries: map[key]*list.Element{}, recent: list.New(),
 	}
 	_, _ = rand.Read(c.secret[:]) // never fails, says its documentation
 	return c
 }
 
-// Claims returns the claims of a token and whether they were kept from before. realm names what the claims depend on
-// beside the token (the provider, who we are there): a change of it misses. On a miss, load gets the claims; calls for
-// one token at the same time share one load and its error. Errors are not kept. Claims are kept until the cache's time is
-// over or the token's exp is reached, and for at most five seconds where active is not true. The caller must not change
-// them.
-func (c *Cache) Claims(ctx context.Context, realm, token string, load func(context.Context) (claims.Set, error)) (set claims.Set, kept bool, err error) {
+// Claims returns the claims of a token and whether they come from the cache. realm names what the claims depend on beside
+// the token, such as the provider and our credentials there: another realm misses. On a miss, load gets the claims; its
+// errors are returned and not kept. Claims are kept until the cache's time is over or the token's exp is reached, and for at
+// most five seconds if active is not true. The caller must not change them.
+func (c *Cache) Claims(ctx context.Context, realm, token string, load func(context.Context) (claims.Set, error)) (set claims.Set, cached bool, err error) {
 	if c.keep <= 0 {
 		set, err = load(ctx)
 		return set, false, err
 	}
 	k := c.hash(realm, token)
-	c.mu.Lock()
 	if set, ok := c.find(k); ok {
-		c.mu.Unlock()
 		return set, true, nil
 	}
-	if f, ok := c.flights[k]; ok {
-		c.mu.Unlock()
-		select {
-		case <-f.done:
-			return f.claims, false, f.err
-		case <-ctx.Done():
-			return nil, false, context.Cause(ctx)
-		}
+	asked := c.now() // the response is at least as old as the request
+	if set, err = load(ctx); err != nil {
+		return nil, false, err
 	}
-	f := &flight{done: make(chan struct{})}
-	c.flights[k] = f
-	c.mu.Unlock()
-
-	asked := c.now() // the answer is as old as the question
-	f.claims, f.err = load(ctx)
-
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	delete(c.flights, k)
-	if f.err == nil {
-		c.add(k, f.claims, asked)
-	}
-	close(f.done)
-	return f.claims, false, f.err
+	c.add(k, set, asked)
+	return set, false, nil
 }
 
 func (c *Cache) hash(realm, token string) (k key) {
 	mac := hmac.New(sha256.New, c.secret[:])
-	inner := sha256.Sum256([]byte(realm)) // of fixed length, so that no realm runs into a token
+	inner := sha256.Sum256([]byte(realm)) // of fixed length: where the realm ends and the token begins is not ambiguous
 	mac.Write(inner[:])
 	mac.Write([]byte(token))
 	mac.Sum(k[:0])
 	return k
 }
 
-// find returns claims that are still good. The caller holds the lock.
+// find returns claims that are still good.
 func (c *Cache) find(k key) (claims.Set, bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	element, ok := c.entries[k]
 	if !ok {
 		return nil, false
 	}
 	e := element.Value.(*entry)
-	// A clock that went back leaves entries that would be kept for too long.
+	// If the clock was set back, an entry would be kept for too long.
 	if left := e.expires.Sub(c.now()); left <= 0 || left > c.keep {
 		c.remove(element)
 		return nil, false
@@ -132,7 +104,7 @@ func (c *Cache) find(k key) (claims.Set, bool) {
 	return e.claims, true
 }
 
-// add keeps claims that were asked for at a time. The caller holds the lock.
+// add keeps claims that were asked for at a time.
 func (c *Cache) add(k key, set claims.Set, asked time.Time) {
 	expires := asked.Add(c.keep)
 	if denied := asked.Add(maxDenial); !set.True("active") && denied.Before(expires) {
@@ -149,6 +121,8 @@ func (c *Cache) add(k key, set claims.Set, asked time.Time) {
 		return
 	}
 	e := &entry{key: k, claims: set, bytes: size(set), expires: expires}
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	if old, ok := c.entries[k]; ok {
 		c.remove(old)
 	}
@@ -159,13 +133,14 @@ func (c *Cache) add(k key, set claims.Set, asked time.Time) {
 	}
 }
 
+// remove deletes an entry. The caller holds the lock.
 func (c *Cache) remove(element *list.Element) {
 	e := c.recent.Remove(element).(*entry)
 	delete(c.entries, e.key)
 	c.bytes -= e.bytes
 }
 
-// size is about what an entry takes: its text, and the map, headers and bookkeeping around it.
+// size estimates an entry's memory: the text, and the map, headers and list around it.
 func size(set claims.Set) int {
 	n := 512
 	for name, value := range set {

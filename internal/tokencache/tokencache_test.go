@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -157,35 +156,19 @@ func TestBytesAreBounded(t *testing.T) {
 	f.want(t, fmt.Sprint(all-150), false)
 }
 
-func TestConcurrentCallsShareOneLoad(t *testing.T) {
+func TestConcurrentCallsGetTheirOwnToken(t *testing.T) {
 	cache := tokencache.New(time.Minute, time.Now)
-	var loads atomic.Int32
-	release := make(chan struct{})
-	load := func(context.Context) (claims.Set, error) {
-		loads.Add(1)
-		<-release
-		return claims.Parse([]byte(`{"active": true}`))
-	}
 	var wg sync.WaitGroup
-	for range 20 {
+	for call := range 200 {
 		wg.Go(func() {
-			if set, _, err := cache.Claims(context.Background(), "realm", "a", load); err != nil || !set.True("active") {
-				t.Errorf("got %s, %v", set, err)
+			token := fmt.Sprint(call % 10)
+			set, _, err := cache.Claims(t.Context(), "realm", token, func(context.Context) (claims.Set, error) {
+				return claims.Parse([]byte(`{"active": true, "sub": "` + token + `"}`))
+			})
+			if sub, _ := set.Text("sub"); err != nil || sub != token {
+				t.Errorf("token %s: got %s, %v", token, set, err)
 			}
 		})
 	}
-	// One who does not wait for the others' load.
-	for loads.Load() == 0 {
-		time.Sleep(time.Millisecond)
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	cancel()
-	if _, _, err := cache.Claims(ctx, "realm", "a", load); !errors.Is(err, context.Canceled) {
-		t.Errorf("got %v, want context.Canceled", err)
-	}
-	close(release)
 	wg.Wait()
-	if got := loads.Load(); got != 1 {
-		t.Errorf("%d loads for 20 calls, want 1", got)
-	}
 }
