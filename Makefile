@@ -1,6 +1,6 @@
 # Everything that can be done here; `make help` lists it.
 .DEFAULT_GOAL := help
-.PHONY: help demo invoke test lint e2e commands faults bench fuzz synth preflight deploy idp-config licenses clean
+.PHONY: help demo invoke test lint e2e commands faults reference bench fuzz synth preflight deploy idp-config licenses clean
 
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 GO_LICENSES := github.com/google/go-licenses@v1.6.0
@@ -36,6 +36,9 @@ commands: need-go node_modules ## Type the documents' commands against a local A
 
 faults: need-go ## Stage every fault against the built function and write docs/faults.md
 	go -C local test ./faults -count=1 -timeout 15m -update
+
+reference: need-go ## Write the pages in docs/reference that are made from the code
+	go test ./internal/reason -update
 
 bench: need-go ## Measure the function against a minimal one and write docs/benchmarks.md (five minutes)
 	@go -C local run ./bench

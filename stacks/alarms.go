@@ -64,7 +64,7 @@ func newAlarms(d deployment, stack awscdk.Stack) {
 		// Without a key of its own: CloudWatch cannot use the account's key aws/sns, and what a customer key would hide on
 		// the way, metric names and numbers, leaves in an e-mail. No request or token is in an alarm.
 		topic := awssns.NewTopic(stack, jsii.String("AlarmTopic"), &awssns.TopicProps{
-			DisplayName: jsii.String(d.names.function + " alarms"),
+			DisplayName: jsii.String(d.names.Function + " alarms"),
 			EnforceSSL:  jsii.Bool(true),
 		})
 		topic.AddSubscription(awssnssubscriptions.NewEmailSubscription(jsii.String(d.cfg.AlarmEmail), nil))
@@ -72,7 +72,7 @@ func newAlarms(d deployment, stack awscdk.Stack) {
 	}
 	for _, a := range alarms(d) {
 		made := awscloudwatch.NewAlarm(stack, jsii.String("Alarm"+a.id), &awscloudwatch.AlarmProps{
-			AlarmName:          jsii.String(d.names.function + "-" + a.id),
+			AlarmName:          jsii.String(d.names.Function + "-" + a.id),
 			AlarmDescription:   jsii.String(a.description),
 			Metric:             a.metric,
 			Threshold:          jsii.Number(a.over),

@@ -1,9 +1,7 @@
 package stacks
 
 import (
-	"fmt"
 	"path/filepath"
-	"strconv"
 	"strings"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
@@ -14,6 +12,7 @@ import (
 	"github.com/aws/jsii-runtime-go"
 
 	"healthlake-smart-on-fhir/internal/config"
+	"healthlake-smart-on-fhir/internal/contract"
 )
 
 type checkTokenProps struct {
@@ -28,13 +27,13 @@ func newCheckTokenStack(d deployment, props checkTokenProps) (awscdk.Stack, erro
 	stack := d.stack("CheckToken", "SMART on FHIR for HealthLake: the function that verifies bearer tokens", props.after)
 
 	logGroup := awslogs.NewLogGroup(stack, jsii.String("Logs"), &awslogs.LogGroupProps{
-		LogGroupName:  jsii.String(d.names.logGroup),
+		LogGroupName:  jsii.String(d.names.LogGroup),
 		RemovalPolicy: awscdk.RemovalPolicy_DESTROY,
 	})
 	// The class takes an enumeration of the days that CloudWatch accepts, the resource takes the number.
 	logGroup.Node().DefaultChild().(awslogs.CfnLogGroup).SetRetentionInDays(jsii.Number(d.cfg.LogRetentionDays))
 
-	role := awsiam.Role_FromRoleArn(stack, jsii.String("Role"), jsii.String(d.names.lambdaRoleARN),
+	role := awsiam.Role_FromRoleArn(stack, jsii.String("Role"), jsii.String(d.names.LambdaRoleARN),
 		&awsiam.FromRoleArnOptions{Mutable: jsii.Bool(false)})
 	statements := []awsiam.PolicyStatement{
 		awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
@@ -58,7 +57,7 @@ func newCheckTokenStack(d deployment, props checkTokenProps) (awscdk.Stack, erro
 		}))
 	}
 	permissions := awsiam.NewManagedPolicy(stack, jsii.String("Permissions"), &awsiam.ManagedPolicyProps{
-		Description: jsii.String("What " + d.names.function + " may do"),
+		Description: jsii.String("What " + d.names.Function + " may do"),
 		Roles:       &[]awsiam.IRole{role},
 		Statements:  &statements,
 	})
@@ -90,10 +89,8 @@ func newCheckTokenStack(d deployment, props checkTokenProps) (awscdk.Stack, erro
 func newFunction(
 	d deployment, props checkTokenProps, stack awscdk.Stack, role awsiam.IRole, logGroup awslogs.ILogGroup,
 ) (awslambda.Function, error) {
-	environment, err := functionEnvironment(d.cfg, props.secretARN)
-	if err != nil {
-		return nil, err
-	}
+	environment := d.cfg.Environment()
+	environment.SecretID = *props.secretARN
 	bundling := bundlingOptions(props.source)
 	if d.cfg.AuthCABundle != "" {
 		bundle, err := props.source.caBundle(d.cfg.AuthCABundle)
@@ -101,14 +98,18 @@ func newFunction(
 			return nil, err
 		}
 		bundling.CommandHooks = &addedFile{from: bundle, to: caBundleName}
-		environment["AUTH_CA_BUNDLE"] = jsii.String(caBundleName)
+		environment.AuthCABundle = caBundleName
+	}
+	variables := map[string]*string{}
+	for name, value := range environment.Variables() {
+		variables[name] = jsii.String(value)
 	}
 	architecture := awslambda.Architecture_ARM_64()
 	if d.cfg.LambdaArchitecture == config.ArchitectureX8664 {
 		architecture = awslambda.Architecture_X86_64()
 	}
 	function := awscdklambdagoalpha.NewGoFunction(stack, jsii.String("Function"), &awscdklambdagoalpha.GoFunctionProps{
-		FunctionName: jsii.String(d.names.function),
+		FunctionName: jsii.String(d.names.Function),
 		Description:  jsii.String("Verifies the bearer token of a FHIR request for HealthLake"),
 		Entry:        jsii.String(filepath.Join(props.source.Root, "lambda", "checktoken")),
 		Runtime:      awslambda.Runtime_PROVIDED_AL2023(),
@@ -119,7 +120,7 @@ func newFunction(
 		// HealthLake stops waiting after one second, and the function answers within 900 ms. What still runs after two is
 		// stuck and gives its place to the next call.
 		Timeout:     awscdk.Duration_Seconds(jsii.Number(2)),
-		Environment: &environment,
+		Environment: &variables,
 		LogGroup:    logGroup,
 		// The platform's own lines as JSON, so that one query covers them and the function's, which are JSON already. The
 		// function decides what it writes; the platform filters none of it.
@@ -143,10 +144,10 @@ const caBundleName = "ca.pem"
 // bundlingOptions says how the function is compiled. The same source gives the same bytes wherever it lies, so that a
 // deploy without a change replaces nothing.
 func bundlingOptions(source Source) *awscdklambdagoalpha.BundlingOptions {
-	linked := fmt.Sprintf("-s -w -buildid= -X main.version=%s -X main.revision=%s", source.Version, source.Revision)
+	linked := contract.LinkerFlags(source.Version, source.Revision)
 	return &awscdklambdagoalpha.BundlingOptions{
 		CgoEnabled:   jsii.Bool(false),
-		GoBuildFlags: jsii.Strings("-trimpath", "-buildvcs=false", `-ldflags "`+linked+`"`, "-tags lambda.norpc"),
+		GoBuildFlags: jsii.Strings("-trimpath", "-buildvcs=false", `-ldflags "`+linked+`"`, "-tags "+contract.BuildTags),
 		// What the machine's owner has set for other projects must not change the bytes either.
 		Environment: &map[string]*string{"GOFLAGS": jsii.String("-mod=readonly"), "GOWORK": jsii.String("off")},
 	}
@@ -173,43 +174,11 @@ func reservedConcurrency(cfg config.Config) *float64 {
 	return jsii.Number(cfg.LambdaReservedConcurrency)
 }
 
-func functionEnvironment(cfg config.Config, secretARN *string) (map[string]*string, error) {
-	environment := map[string]*string{
-		"SECRET_ID":          secretARN,
-		"INTROSPECTION_AUTH": jsii.String(cfg.IntrospectionAuth),
-	}
-	if cfg.TokenValidation == config.TokenValidationJWT {
-		environment["TOKEN_VALIDATION"] = jsii.String(cfg.TokenValidation)
-		environment["AUTH_ISSUER"] = jsii.String(cfg.AuthIssuer)
-		environment["AUTH_ENDPOINT_JWKS"] = jsii.String(cfg.AuthEndpointJwks)
-	}
-	if len(cfg.RequiredAudience) > 0 {
-		environment["REQUIRED_AUDIENCE"] = jsii.String(strings.Join(cfg.RequiredAudience, " "))
-	}
-	if len(cfg.RequiredScope) > 0 {
-		environment["REQUIRED_SCOPE"] = jsii.String(strings.Join(cfg.RequiredScope, " "))
-	}
-	if len(cfg.ClaimNames) > 0 {
-		names, err := compactJSON(cfg.ClaimNames)
-		if err != nil {
-			return nil, err
-		}
-		environment["CLAIM_NAMES"] = jsii.String(names)
-	}
-	if len(cfg.TrustedIssuers) > 0 {
-		environment["TRUSTED_ISSUERS"] = jsii.String(strings.Join(cfg.TrustedIssuers, " "))
-	}
-	if cfg.IntrospectionCacheSeconds > 0 {
-		environment["INTROSPECTION_CACHE_SECONDS"] = jsii.String(strconv.Itoa(cfg.IntrospectionCacheSeconds))
-	}
-	return environment, nil
-}
-
 // newAlias adds the alias on the function's current version. Every change to code or settings makes a new version, and
 // the alias moves there once the new version's instances stand ready; callers notice nothing.
 func newAlias(d deployment, stack awscdk.Stack, function awslambda.Function) awslambda.Alias {
 	alias := awslambda.NewAlias(stack, jsii.String("Live"), &awslambda.AliasProps{
-		AliasName:                       jsii.String(aliasName),
+		AliasName:                       jsii.String(contract.AliasName),
 		Description:                     jsii.String("Called by HealthLake"),
 		Version:                         function.CurrentVersion(),
 		ProvisionedConcurrentExecutions: jsii.Number(d.cfg.LambdaConcurrentExecutions),

@@ -28,7 +28,7 @@ func newDashboard(d deployment, stack awscdk.Stack, datastoreID *string) {
 		})
 	}
 	perReason := func(outcome string) awscloudwatch.IMetric {
-		return search(fmt.Sprintf(`{"%s",Reason} MetricName="%s"`, d.names.function, outcome), "Sum", "${PROP('Dim.Reason')}")
+		return search(fmt.Sprintf(`{"%s",Reason} MetricName="%s"`, d.names.Function, outcome), "Sum", "${PROP('Dim.Reason')}")
 	}
 	rows := []*[]awscloudwatch.IWidget{
 		{
@@ -67,7 +67,7 @@ func newDashboard(d deployment, stack awscdk.Stack, datastoreID *string) {
 		graph("HealthLake: all but latency", nil, healthLake("NOT Latency", "Sum")),
 	})
 	dashboard := awscloudwatch.NewDashboard(stack, jsii.String("Dashboard"), &awscloudwatch.DashboardProps{
-		DashboardName: jsii.String(d.names.function),
+		DashboardName: jsii.String(d.names.Function),
 		Widgets:       &rows,
 	})
 	// The CDK knows of tags on dashboards, not every copy of CloudFormation's schema does, and a property that

@@ -7,6 +7,7 @@ import (
 	"github.com/aws/jsii-runtime-go"
 
 	"healthlake-smart-on-fhir/internal/config"
+	"healthlake-smart-on-fhir/internal/contract"
 )
 
 type datastoreProps struct {
@@ -33,9 +34,9 @@ func newDatastoreStack(d deployment, props datastoreProps) error {
 			Conditions: throughHealthLake(d),
 		}))
 	}
-	role := awsiam.Role_FromRoleName(stack, jsii.String("Role"), jsii.String(d.names.serviceRole), nil)
+	role := awsiam.Role_FromRoleName(stack, jsii.String("Role"), jsii.String(d.names.ServiceRole), nil)
 	awsiam.NewManagedPolicy(stack, jsii.String("ServicePermissions"), &awsiam.ManagedPolicyProps{
-		Description: jsii.String("What HealthLake may do on " + d.names.datastore + " for an authorized request"),
+		Description: jsii.String("What HealthLake may do on " + d.names.Datastore + " for an authorized request"),
 		Roles:       &[]awsiam.IRole{role},
 		Statements:  &statements,
 	})
@@ -48,13 +49,13 @@ func newDatastoreStack(d deployment, props datastoreProps) error {
 
 func newDatastore(d deployment, props datastoreProps, stack awscdk.Stack) awshealthlake.CfnFHIRDatastore {
 	datastoreProps := &awshealthlake.CfnFHIRDatastoreProps{
-		DatastoreName:        jsii.String(d.names.datastore),
+		DatastoreName:        jsii.String(d.names.Datastore),
 		DatastoreTypeVersion: jsii.String("R4"),
 		IdentityProviderConfiguration: &awshealthlake.CfnFHIRDatastore_IdentityProviderConfigurationProperty{
 			AuthorizationStrategy:           jsii.String(d.cfg.AuthorizationStrategy),
 			FineGrainedAuthorizationEnabled: jsii.Bool(d.cfg.FineGrainedAuthorization),
 			// Written out, not imported: whatever happens to the function, this stays as it is, and with it the datastore.
-			IdpLambdaArn: jsii.String(d.names.aliasARN),
+			IdpLambdaArn: jsii.String(d.names.AliasARN),
 			Metadata:     jsii.String(props.metadata),
 		},
 	}
@@ -97,7 +98,7 @@ func datastoreOutputs(stack awscdk.Stack, datastore awshealthlake.CfnFHIRDatasto
 	// together again so that what follows is right with and without its last slash.
 	parts := awscdk.Fn_Split(jsii.String("/r4"), datastore.AttrDatastoreEndpoint(), nil)
 	endpoint := *awscdk.Fn_Select(jsii.Number(0), parts) + "/r4/"
-	event, err := compactJSON(testEvent{
+	event, err := contract.CompactJSON(testEvent{
 		DatastoreEndpoint: endpoint,
 		BearerToken:       "<token>",
 		OperationName:     "ReadResource",
@@ -112,7 +113,7 @@ func datastoreOutputs(stack awscdk.Stack, datastore awshealthlake.CfnFHIRDatasto
 	output(stack, "DiscoveryDocumentUrl", "SMART discovery document; needs no bearer token",
 		jsii.String(endpoint+".well-known/smart-configuration"))
 	output(stack, "TestEvent", "Test event for the Lambda console: put an access token in the place of <token>",
-		jsii.String(event))
+		jsii.String(string(event)))
 	return nil
 }
 

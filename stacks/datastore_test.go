@@ -16,11 +16,7 @@ import (
 func TestDatastore(t *testing.T) {
 	tmpl := get(t, "default").stacks["Datastore"]
 	_, datastore := tmpl.one(t, "AWS::HealthLake::FHIRDatastore")
-	metadata, err := Metadata(sample())
-	if err != nil {
-		t.Fatal(err)
-	}
-	quoted, err := json.Marshal(metadata)
+	quoted, err := json.Marshal(sample().Metadata())
 	if err != nil {
 		t.Fatal(err)
 	}

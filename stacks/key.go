@@ -39,7 +39,7 @@ func newKey(d deployment, stack awscdk.Stack, serviceRole awsiam.Role) awskms.Ke
 		}))
 	}
 	return awskms.NewKey(stack, jsii.String("Key"), &awskms.KeyProps{
-		Description:       jsii.String("Records of the HealthLake datastore " + d.names.datastore + ", and the secret"),
+		Description:       jsii.String("Records of the HealthLake datastore " + d.names.Datastore + ", and the secret"),
 		EnableKeyRotation: jsii.Bool(true),
 		Policy:            policy,
 		RemovalPolicy:     awscdk.RemovalPolicy_RETAIN,

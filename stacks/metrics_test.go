@@ -3,10 +3,7 @@ package stacks
 import (
 	"encoding/json"
 	"maps"
-	"os"
-	"regexp"
 	"slices"
-	"strings"
 	"testing"
 )
 
@@ -62,51 +59,5 @@ func TestLogMetrics(t *testing.T) {
 	if names := slices.Sorted(maps.Keys(filters(t, "givenKey"))); !slices.Equal(names,
 		[]string{"Authorized", "Denied", "Errors", "Timeouts"}) {
 		t.Errorf("with JWTs there are the metrics %v", names)
-	}
-}
-
-// The function writes every field and every word that a filter looks for. Those of the platform are not ours.
-func TestLogMetricsMatchTheLogLine(t *testing.T) {
-	var source strings.Builder
-	for _, file := range []string{"log.go", "handler.go"} {
-		b, err := os.ReadFile("../lambda/checktoken/" + file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		source.Write(b)
-	}
-	platform := []string{"type", "record.status", "platform.report", "timeout"}
-	written := func(word string) bool {
-		return slices.Contains(platform, word) || word == "msg" || strings.Contains(source.String(), `"`+word+`"`)
-	}
-	field, text := regexp.MustCompile(`\$\.([a-z_.]+)`), regexp.MustCompile(`"([^"]+)"`)
-	seen := 0
-	for name, filter := range filters(t, "default") {
-		transformation := filter["MetricTransformations"].([]any)[0]
-		pattern := filter["FilterPattern"].(string)
-		taken := at(transformation, "MetricValue").(string)
-		if dimensions, ok := at(transformation, "Dimensions").([]any); ok {
-			taken += " " + at(dimensions[0], "Value").(string)
-		}
-		for _, m := range field.FindAllString(taken, -1) {
-			if !strings.Contains(pattern, m) {
-				t.Errorf("%s takes %s, which its pattern does not match", name, m)
-			}
-		}
-		for _, m := range field.FindAllStringSubmatch(pattern+" "+taken, -1) {
-			seen++
-			if !written(m[1]) {
-				t.Errorf("%s: the function's line has no field %s", name, m[1])
-			}
-		}
-		for _, m := range text.FindAllStringSubmatch(pattern, -1) {
-			// idp_timeout and idp_* are put together from the reason's beginning and introspection's kinds.
-			if word := m[1]; word != "*" && !written(word) && !(strings.HasPrefix(word, "idp_") && written("idp_")) {
-				t.Errorf("%s: the function never writes %s", name, word)
-			}
-		}
-	}
-	if seen == 0 {
-		t.Error("no filter reads a field")
 	}
 }

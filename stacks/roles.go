@@ -20,20 +20,20 @@ func newRolesStack(d deployment) rolesStack {
 	stack := d.stack("Roles", "SMART on FHIR for HealthLake: the roles of the function and of HealthLake", nil)
 
 	awsiam.NewRole(stack, jsii.String("LambdaRole"), &awsiam.RoleProps{
-		RoleName:    jsii.String(d.names.lambdaRole),
-		Description: jsii.String("Execution role of " + d.names.function),
+		RoleName:    jsii.String(d.names.LambdaRole),
+		Description: jsii.String("Execution role of " + d.names.Function),
 		AssumedBy:   awsiam.NewServicePrincipal(jsii.String("lambda.amazonaws.com"), nil),
 	})
 
 	// Without the conditions HealthLake could be made to use this role on behalf of another account (confused deputy).
 	// The datastore does not exist yet and its id is not known beforehand, hence the pattern.
 	serviceRole := awsiam.NewRole(stack, jsii.String("HealthLakeRole"), &awsiam.RoleProps{
-		RoleName:    jsii.String(d.names.serviceRole),
+		RoleName:    jsii.String(d.names.ServiceRole),
 		Description: jsii.String("HealthLake carries out authorized FHIR requests as this role"),
 		AssumedBy: awsiam.NewServicePrincipal(jsii.String("healthlake.amazonaws.com"), &awsiam.ServicePrincipalOpts{
 			Conditions: &map[string]any{
 				"StringEquals": map[string]any{"aws:SourceAccount": d.cfg.Account},
-				"ArnLike":      map[string]any{"aws:SourceArn": d.names.datastores},
+				"ArnLike":      map[string]any{"aws:SourceArn": d.names.Datastores},
 			},
 		}),
 	})

@@ -1,18 +1,13 @@
 package stacks
 
 import (
-	"bytes"
-	"encoding/json"
-	"fmt"
-	"strings"
-
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awssecretsmanager"
 	"github.com/aws/jsii-runtime-go"
 
 	"healthlake-smart-on-fhir/internal/config"
-	"healthlake-smart-on-fhir/internal/secret"
+	"healthlake-smart-on-fhir/internal/contract"
 )
 
 type secretProps struct {
@@ -37,7 +32,7 @@ func newSecretStack(d deployment, props secretProps) (secretStack, error) {
 	// Manager to refuse a public policy.
 	resource := awssecretsmanager.NewCfnSecret(stack, jsii.String("Secret"), &awssecretsmanager.CfnSecretProps{
 		Name:         jsii.String(d.cfg.SecretName),
-		Description:  jsii.String("Identity provider settings of " + d.names.function),
+		Description:  jsii.String("Identity provider settings of " + d.names.Function),
 		SecretString: jsii.String(document),
 		KmsKeyId:     props.keyARN,
 	})
@@ -74,17 +69,10 @@ func secretDocument(d deployment, stack awscdk.Stack) (string, error) {
 		used:        auth == config.IntrospectionAuthBearer || auth == config.IntrospectionAuthAuto,
 		optional:    auth == config.IntrospectionAuthAuto,
 	}
-	return compactJSON(secret.Document{
-		ClientID:               d.cfg.ClientID,
-		ClientSecret:           clientSecret.value(stack),
-		AuthEndpoint:           d.cfg.AuthEndpoint,
-		AuthEndpointToken:      d.cfg.AuthEndpointToken,
-		AuthEndpointIntrospect: d.cfg.AuthEndpointIntrospect,
-		APIKey:                 apiKey.value(stack),
-		HLRoleARN:              d.names.serviceRoleARN,
-		HLDatastoreName:        d.names.datastore,
-		LambdaEnhancedLogging:  secret.Flag(d.cfg.LambdaEnhancedLogging),
-	})
+	document := d.cfg.Document()
+	document.ClientSecret, document.APIKey = clientSecret.value(stack), apiKey.value(stack)
+	text, err := contract.CompactJSON(document)
+	return string(text), err
 }
 
 // credential is what this deployment shows to the provider.
@@ -124,7 +112,7 @@ func (c credential) value(stack awscdk.Stack) string {
 // explicit denial also binds administrators of the account, whose IAM policies would allow it.
 func secretPolicy(d deployment) awsiam.PolicyDocument {
 	const read = "secretsmanager:GetSecretValue"
-	readers := append([]string{d.names.lambdaRoleARN}, d.cfg.SecretAdmins...)
+	readers := append([]string{d.names.LambdaRoleARN}, d.cfg.SecretAdmins...)
 	statements := []awsiam.PolicyStatement{
 		awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
 			Sid:        jsii.String("OnlyTheseMayRead"),
@@ -136,7 +124,7 @@ func secretPolicy(d deployment) awsiam.PolicyDocument {
 		}),
 		awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
 			Sid:        jsii.String("FunctionReads"),
-			Principals: arnPrincipals(d.names.lambdaRoleARN),
+			Principals: arnPrincipals(d.names.LambdaRoleARN),
 			Actions:    jsii.Strings(read),
 			Resources:  jsii.Strings("*"),
 		}),
@@ -165,16 +153,4 @@ func arnPrincipals(arns ...string) *[]awsiam.IPrincipal {
 		principals = append(principals, awsiam.NewArnPrincipal(jsii.String(arn)))
 	}
 	return &principals
-}
-
-// compactJSON is v as one line of JSON, with &, < and > as they are: these documents are read by people, never by a
-// browser.
-func compactJSON(v any) (string, error) {
-	var b bytes.Buffer
-	encoder := json.NewEncoder(&b)
-	encoder.SetEscapeHTML(false)
-	if err := encoder.Encode(v); err != nil {
-		return "", fmt.Errorf("encode %T: %w", v, err)
-	}
-	return strings.TrimSuffix(b.String(), "\n"), nil
 }

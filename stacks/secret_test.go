@@ -13,7 +13,7 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/assertions"
 
 	"healthlake-smart-on-fhir/internal/config"
-	"healthlake-smart-on-fhir/internal/secret"
+	"healthlake-smart-on-fhir/internal/contract"
 )
 
 // The function's own parser reads what the stack writes, every field of it.
@@ -25,12 +25,12 @@ func TestSecretDocument(t *testing.T) {
 			deployed = map[string]string{"ClientSecret": "given at deploy time", "SrvAPIKey": "and !#[]~ this too"}
 			cfg.ClientSecret, cfg.SrvAPIKey = deployed["ClientSecret"], deployed["SrvAPIKey"]
 		}
-		got, err := secret.Parse([]byte(filled(t, at(resource, "Properties", "SecretString"), deployed)),
+		got, err := contract.ParseDocument([]byte(filled(t, at(resource, "Properties", "SecretString"), deployed)),
 			cfg.TokenValidation == config.TokenValidationIntrospection)
 		if err != nil {
 			t.Fatal(err)
 		}
-		want := secret.Document{
+		want := contract.Document{
 			ClientID:               cfg.ClientID,
 			ClientSecret:           cfg.ClientSecret,
 			AuthEndpoint:           cfg.AuthEndpoint,
@@ -39,7 +39,7 @@ func TestSecretDocument(t *testing.T) {
 			APIKey:                 cfg.SrvAPIKey,
 			HLRoleARN:              "arn:aws:iam::" + cfg.Account + ":role/" + cfg.Prefix + "Role-for-HealthLake",
 			HLDatastoreName:        cfg.Prefix + cfg.DatastoreName,
-			LambdaEnhancedLogging:  secret.Flag(cfg.LambdaEnhancedLogging),
+			LambdaEnhancedLogging:  contract.Flag(cfg.LambdaEnhancedLogging),
 		}
 		if got != want {
 			t.Errorf("got  %+v\nwant %+v", got, want)
@@ -138,7 +138,7 @@ func TestCredentialParameters(t *testing.T) {
 // secretTemplate is the secret's stack alone.
 func secretTemplate(t *testing.T, cfg config.Config) template {
 	t.Helper()
-	d := deployment{app: awscdk.NewApp(nil), cfg: cfg, names: namesOf(cfg)}
+	d := deployment{app: awscdk.NewApp(nil), cfg: cfg, names: cfg.Names()}
 	s, err := newSecretStack(d, secretProps{})
 	if err != nil {
 		t.Fatal(err)

@@ -6,22 +6,18 @@ import (
 	"github.com/aws/jsii-runtime-go"
 
 	"healthlake-smart-on-fhir/internal/config"
+	"healthlake-smart-on-fhir/internal/contract"
 )
 
 // New adds the stacks <prefix>Roles, <prefix>Secret, <prefix>CheckToken and <prefix>Datastore to app, to be deployed in
 // this order. cfg must have come from config.Parse without an error. The function is compiled from source on the way.
 // Errors are about files of the person who deploys, one line each.
 func New(app awscdk.App, cfg config.Config, source Source) error {
-	metadata, err := Metadata(cfg)
-	if err != nil {
-		return err
-	}
-
 	// The few references that cannot be composed from names are exports and imports: CloudFormation then refuses to delete
 	// or replace a secret or a key that another stack still uses.
 	awscdk.CrossStackReferences_Of(app).Consume(awscdk.ReferenceStrength_STRONG)
 
-	d := deployment{app: app, cfg: cfg, names: namesOf(cfg)}
+	d := deployment{app: app, cfg: cfg, names: cfg.Names()}
 	roles := newRolesStack(d)
 	secret, err := newSecretStack(d, secretProps{after: roles.stack, keyARN: roles.keyARN})
 	if err != nil {
@@ -38,7 +34,7 @@ func New(app awscdk.App, cfg config.Config, source Source) error {
 	}
 	err = newDatastoreStack(d, datastoreProps{
 		after:    checkToken,
-		metadata: metadata,
+		metadata: cfg.Metadata(),
 		keyARN:   roles.keyARN,
 	})
 	if err != nil {
@@ -53,7 +49,7 @@ func New(app awscdk.App, cfg config.Config, source Source) error {
 type deployment struct {
 	app   awscdk.App
 	cfg   config.Config
-	names names
+	names contract.Names
 }
 
 // stack adds an empty stack that is deployed after another one; after is nil for the first.

@@ -179,13 +179,3 @@ func walk(v any, visit func(key string, v any)) {
 		}
 	}
 }
-
-func TestPartition(t *testing.T) {
-	for region, want := range map[string]string{
-		"us-east-1": "aws", "eu-west-2": "aws", "mars-north-1": "aws", "cn-north-1": "aws-cn", "us-gov-west-1": "aws-us-gov",
-	} {
-		if got := partitionOf(region); got != want {
-			t.Errorf("partitionOf(%q) = %q, want %q", region, got, want)
-		}
-	}
-}

@@ -21,7 +21,6 @@ import (
 	"healthlake-smart-on-fhir/cmd/preflight/internal/provider"
 	"healthlake-smart-on-fhir/cmd/preflight/internal/smart"
 	"healthlake-smart-on-fhir/internal/config"
-	"healthlake-smart-on-fhir/stacks"
 )
 
 // Exit statuses.
@@ -200,7 +199,7 @@ func (p process) check(ctx context.Context, o options, values map[string]any, to
 		if endpoint == "" {
 			endpoint = fmt.Sprintf("https://healthlake.%s.amazonaws.com/datastore/<id>/r4/", cfg.Region)
 		}
-		answer = idp.Token(ctx, token, endpoint, stacks.ServiceRoleARN(cfg), time.Now(), l)
+		answer = idp.Token(ctx, token, endpoint, time.Now(), l)
 	}
 	account.Check(ctx, cfg, p.environ, qualifier(values), l)
 	return answer
@@ -215,11 +214,7 @@ func skipAll(l *checklist.List, reason string) {
 // metadata checks the document that the stacks would deploy.
 func metadata(cfg config.Config, l *checklist.List) {
 	const check = "SMART metadata"
-	document, err := stacks.Metadata(cfg)
-	if err != nil {
-		l.Fail(check, err.Error(), "report this")
-		return
-	}
+	document := cfg.Metadata()
 	findings := smart.Check([]byte(document), cfg.AuthorizationStrategy)
 	for _, f := range findings {
 		mend := "correct " + f.Key

@@ -12,8 +12,6 @@ import (
 	"testing"
 
 	"healthlake-smart-on-fhir/cmd/preflight/internal/checklist"
-	"healthlake-smart-on-fhir/internal/config"
-	"healthlake-smart-on-fhir/stacks"
 )
 
 const secret, key = "s3cret-s3cret", "k3y-k3y"
@@ -236,16 +234,5 @@ func TestWriteRefuses(t *testing.T) {
 				t.Errorf("written:\n%s", after)
 			}
 		})
-	}
-}
-
-func TestServiceRole(t *testing.T) {
-	for region, want := range map[string]string{
-		"eu-west-2": "arn:aws:iam::1:role/p-Role-for-HealthLake", "us-gov-west-1": "arn:aws-us-gov:iam::1:role/p-Role-for-HealthLake",
-		"cn-north-1": "arn:aws-cn:iam::1:role/p-Role-for-HealthLake",
-	} {
-		if got := stacks.ServiceRoleARN(config.Config{Account: "1", Prefix: "p-", Region: region}); got != want {
-			t.Errorf("%s: got %s", region, got)
-		}
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"healthlake-smart-on-fhir/internal/claims"
+	"healthlake-smart-on-fhir/internal/reason"
 )
 
 const (
@@ -35,128 +36,128 @@ func TestDecide(t *testing.T) {
 		name   string
 		claims string
 		rules  Rules
-		want   string
+		want   reason.Reason
 	}{
-		{name: "active", claims: `{}`, want: ReasonActive},
+		{name: "active", claims: `{}`, want: reason.Active},
 
-		{name: "inactive", claims: `{"active": false}`, want: ReasonInactive},
-		{name: "active missing", claims: `{"active": null}`, want: ReasonInactive},
-		{name: "active as a string", claims: `{"active": "true"}`, want: ReasonInactive},
-		{name: "active as a number", claims: `{"active": 1}`, want: ReasonInactive},
-		{name: "active as an array", claims: `{"active": [true]}`, want: ReasonInactive},
-		{name: "active under another case", claims: `{"active": null, "Active": true}`, want: ReasonInactive},
-		{name: "active in ext only", claims: `{"active": null, "ext": {"active": true}}`, want: ReasonInactive},
+		{name: "inactive", claims: `{"active": false}`, want: reason.Inactive},
+		{name: "active missing", claims: `{"active": null}`, want: reason.Inactive},
+		{name: "active as a string", claims: `{"active": "true"}`, want: reason.Inactive},
+		{name: "active as a number", claims: `{"active": 1}`, want: reason.Inactive},
+		{name: "active as an array", claims: `{"active": [true]}`, want: reason.Inactive},
+		{name: "active under another case", claims: `{"active": null, "Active": true}`, want: reason.Inactive},
+		{name: "active in ext only", claims: `{"active": null, "ext": {"active": true}}`, want: reason.Inactive},
 
-		{name: "expired a second ago", claims: `{"exp": 1700584499}`, want: ReasonExpired},
-		{name: "expires now", claims: `{"exp": 1700584500}`, want: ReasonExpired},
-		{name: "expires in a second", claims: `{"exp": 1700584501}`, want: ReasonActive},
-		{name: "expired, as a string", claims: `{"exp": "1700584499"}`, want: ReasonExpired},
-		{name: "expired, as a float", claims: `{"exp": 1700584500.9}`, want: ReasonExpired},
-		{name: "expired at the epoch", claims: `{"exp": 0}`, want: ReasonExpired},
-		{name: "exp missing", claims: `{"exp": null}`, want: ReasonActive},
-		{name: "exp not a time", claims: `{"exp": "tomorrow"}`, want: ReasonMalformedClaim},
-		{name: "exp negative", claims: `{"exp": -1}`, want: ReasonMalformedClaim},
-		{name: "exp beyond int64", claims: `{"exp": 92233720368547758080}`, want: ReasonMalformedClaim},
-		{name: "exp true", claims: `{"exp": true}`, want: ReasonMalformedClaim},
-		{name: "exp in ext does not count", claims: `{"ext": {"exp": 1}}`, want: ReasonActive},
+		{name: "expired a second ago", claims: `{"exp": 1700584499}`, want: reason.Expired},
+		{name: "expires now", claims: `{"exp": 1700584500}`, want: reason.Expired},
+		{name: "expires in a second", claims: `{"exp": 1700584501}`, want: reason.Active},
+		{name: "expired, as a string", claims: `{"exp": "1700584499"}`, want: reason.Expired},
+		{name: "expired, as a float", claims: `{"exp": 1700584500.9}`, want: reason.Expired},
+		{name: "expired at the epoch", claims: `{"exp": 0}`, want: reason.Expired},
+		{name: "exp missing", claims: `{"exp": null}`, want: reason.Active},
+		{name: "exp not a time", claims: `{"exp": "tomorrow"}`, want: reason.MalformedClaim},
+		{name: "exp negative", claims: `{"exp": -1}`, want: reason.MalformedClaim},
+		{name: "exp beyond int64", claims: `{"exp": 92233720368547758080}`, want: reason.MalformedClaim},
+		{name: "exp true", claims: `{"exp": true}`, want: reason.MalformedClaim},
+		{name: "exp in ext does not count", claims: `{"ext": {"exp": 1}}`, want: reason.Active},
 
-		{name: "valid from now", claims: `{"nbf": 1700584500}`, want: ReasonActive},
-		{name: "valid in 60 s", claims: `{"nbf": 1700584560}`, want: ReasonActive},
-		{name: "valid in 61 s", claims: `{"nbf": 1700584561}`, want: ReasonNotYetValid},
-		{name: "iat ahead and no nbf", claims: `{"iat": 1700584561}`, want: ReasonNotYetValid},
-		{name: "nbf not a time", claims: `{"nbf": {}}`, want: ReasonMalformedClaim},
-		{name: "iat not a time", claims: `{"iat": "noon"}`, want: ReasonMalformedClaim},
+		{name: "valid from now", claims: `{"nbf": 1700584500}`, want: reason.Active},
+		{name: "valid in 60 s", claims: `{"nbf": 1700584560}`, want: reason.Active},
+		{name: "valid in 61 s", claims: `{"nbf": 1700584561}`, want: reason.NotYetValid},
+		{name: "iat ahead and no nbf", claims: `{"iat": 1700584561}`, want: reason.NotYetValid},
+		{name: "nbf not a time", claims: `{"nbf": {}}`, want: reason.MalformedClaim},
+		{name: "iat not a time", claims: `{"iat": "noon"}`, want: reason.MalformedClaim},
 
-		{name: "ORY access token", claims: `{"token_use": "access_token"}`, want: ReasonActive},
-		{name: "Cognito access token", claims: `{"token_use": "access"}`, want: ReasonActive},
-		{name: "ORY refresh token", claims: `{"token_use": "refresh_token"}`, want: ReasonNotAccessToken},
-		{name: "Cognito ID token", claims: `{"token_use": "id"}`, want: ReasonNotAccessToken},
-		{name: "token_use empty", claims: `{"token_use": ""}`, want: ReasonNotAccessToken},
-		{name: "token_use under another case", claims: `{"token_use": "ACCESS_TOKEN"}`, want: ReasonNotAccessToken},
-		{name: "token_use not a string", claims: `{"token_use": ["access_token"]}`, want: ReasonMalformedClaim},
-		{name: "token_type bearer", claims: `{"token_type": "Bearer"}`, want: ReasonActive},
-		{name: "token_type access token", claims: `{"token_type": "access_token"}`, want: ReasonActive},
-		{name: "token_type refresh token", claims: `{"token_type": "refresh_token"}`, want: ReasonNotAccessToken},
-		{name: "token_type Refresh", claims: `{"token_type": "Refresh"}`, want: ReasonNotAccessToken},
-		{name: "token_type URN", claims: `{"token_type": "urn:ietf:params:oauth:token-type:refresh_token"}`, want: ReasonNotAccessToken},
-		{name: "token_type not a string", claims: `{"token_type": 5}`, want: ReasonMalformedClaim},
-		{name: "Keycloak access token", claims: `{"typ": "Bearer", "token_type": "Bearer"}`, want: ReasonActive},
-		{name: "Keycloak refresh token", claims: `{"typ": "Refresh"}`, want: ReasonNotAccessToken},
-		{name: "Keycloak offline token", claims: `{"typ": "Offline"}`, want: ReasonNotAccessToken},
-		{name: "Keycloak ID token", claims: `{"typ": "ID"}`, want: ReasonNotAccessToken},
+		{name: "ORY access token", claims: `{"token_use": "access_token"}`, want: reason.Active},
+		{name: "Cognito access token", claims: `{"token_use": "access"}`, want: reason.Active},
+		{name: "ORY refresh token", claims: `{"token_use": "refresh_token"}`, want: reason.NotAccessToken},
+		{name: "Cognito ID token", claims: `{"token_use": "id"}`, want: reason.NotAccessToken},
+		{name: "token_use empty", claims: `{"token_use": ""}`, want: reason.NotAccessToken},
+		{name: "token_use under another case", claims: `{"token_use": "ACCESS_TOKEN"}`, want: reason.NotAccessToken},
+		{name: "token_use not a string", claims: `{"token_use": ["access_token"]}`, want: reason.MalformedClaim},
+		{name: "token_type bearer", claims: `{"token_type": "Bearer"}`, want: reason.Active},
+		{name: "token_type access token", claims: `{"token_type": "access_token"}`, want: reason.Active},
+		{name: "token_type refresh token", claims: `{"token_type": "refresh_token"}`, want: reason.NotAccessToken},
+		{name: "token_type Refresh", claims: `{"token_type": "Refresh"}`, want: reason.NotAccessToken},
+		{name: "token_type URN", claims: `{"token_type": "urn:ietf:params:oauth:token-type:refresh_token"}`, want: reason.NotAccessToken},
+		{name: "token_type not a string", claims: `{"token_type": 5}`, want: reason.MalformedClaim},
+		{name: "Keycloak access token", claims: `{"typ": "Bearer", "token_type": "Bearer"}`, want: reason.Active},
+		{name: "Keycloak refresh token", claims: `{"typ": "Refresh"}`, want: reason.NotAccessToken},
+		{name: "Keycloak offline token", claims: `{"typ": "Offline"}`, want: reason.NotAccessToken},
+		{name: "Keycloak ID token", claims: `{"typ": "ID"}`, want: reason.NotAccessToken},
 
-		{name: "Keycloak logout token", claims: `{"typ": "Logout"}`, want: ReasonNotAccessToken},
-		{name: "ID token by at_hash", claims: `{"at_hash": "x"}`, want: ReasonNotAccessToken},
-		{name: "ID token by c_hash", claims: `{"c_hash": "x"}`, want: ReasonNotAccessToken},
-		{name: "logout token by events", claims: `{"events": {}}`, want: ReasonNotAccessToken},
-		{name: "at_hash in ext does not count", claims: `{"ext": {"at_hash": "x"}}`, want: ReasonActive},
+		{name: "Keycloak logout token", claims: `{"typ": "Logout"}`, want: reason.NotAccessToken},
+		{name: "ID token by at_hash", claims: `{"at_hash": "x"}`, want: reason.NotAccessToken},
+		{name: "ID token by c_hash", claims: `{"c_hash": "x"}`, want: reason.NotAccessToken},
+		{name: "logout token by events", claims: `{"events": {}}`, want: reason.NotAccessToken},
+		{name: "at_hash in ext does not count", claims: `{"ext": {"at_hash": "x"}}`, want: reason.Active},
 
-		{name: "scope as an array", claims: `{"scope": ["a", "b"]}`, want: ReasonActive},
-		{name: "scope a number", claims: `{"scope": 1}`, want: ReasonMalformedClaim},
-		{name: "scope with null inside", claims: `{"scope": ["a", null]}`, want: ReasonMalformedClaim},
+		{name: "scope as an array", claims: `{"scope": ["a", "b"]}`, want: reason.Active},
+		{name: "scope a number", claims: `{"scope": 1}`, want: reason.MalformedClaim},
+		{name: "scope with null inside", claims: `{"scope": ["a", null]}`, want: reason.MalformedClaim},
 
-		{name: "aud a number, not required", claims: `{"aud": 1}`, want: ReasonMalformedClaim},
-		{name: "iss a number, not required", claims: `{"iss": 1}`, want: ReasonMalformedClaim},
+		{name: "aud a number, not required", claims: `{"aud": 1}`, want: reason.MalformedClaim},
+		{name: "iss a number, not required", claims: `{"iss": 1}`, want: reason.MalformedClaim},
 		{name: "required audience", claims: `{"aud": "https://fhir.example"}`,
-			rules: Rules{RequiredAudience: []string{"https://fhir.example"}}, want: ReasonActive},
+			rules: Rules{RequiredAudience: []string{"https://fhir.example"}}, want: reason.Active},
 		{name: "required audience among others", claims: `{"aud": ["a", "https://fhir.example"]}`,
-			rules: Rules{RequiredAudience: []string{"https://fhir.example"}}, want: ReasonActive},
+			rules: Rules{RequiredAudience: []string{"https://fhir.example"}}, want: reason.Active},
 		{name: "required audience as a prefix", claims: `{"aud": "https://fhir.example.evil"}`,
-			rules: Rules{RequiredAudience: []string{"https://fhir.example"}}, want: ReasonAudience},
+			rules: Rules{RequiredAudience: []string{"https://fhir.example"}}, want: reason.Audience},
 		{name: "one of two audiences", claims: `{"aud": "b"}`,
-			rules: Rules{RequiredAudience: []string{"a", "b"}}, want: ReasonActive},
+			rules: Rules{RequiredAudience: []string{"a", "b"}}, want: reason.Active},
 		{name: "none of two audiences", claims: `{"aud": "c"}`,
-			rules: Rules{RequiredAudience: []string{"a", "b"}}, want: ReasonAudience},
+			rules: Rules{RequiredAudience: []string{"a", "b"}}, want: reason.Audience},
 		{name: "required audience missing", claims: `{}`,
-			rules: Rules{RequiredAudience: []string{"https://fhir.example"}}, want: ReasonAudience},
+			rules: Rules{RequiredAudience: []string{"https://fhir.example"}}, want: reason.Audience},
 		{name: "required audience in ext only", claims: `{"ext": {"aud": "https://fhir.example"}}`,
-			rules: Rules{RequiredAudience: []string{"https://fhir.example"}}, want: ReasonAudience},
+			rules: Rules{RequiredAudience: []string{"https://fhir.example"}}, want: reason.Audience},
 		{name: "datastore as audience", claims: `{"aud": ["` + endpoint + `"]}`,
-			rules: Rules{RequiredAudience: []string{"datastore"}}, want: ReasonActive},
+			rules: Rules{RequiredAudience: []string{"datastore"}}, want: reason.Active},
 		{name: "datastore without its slash", claims: `{"aud": "` + strings.TrimSuffix(endpoint, "/") + `"}`,
-			rules: Rules{RequiredAudience: []string{"datastore"}}, want: ReasonActive},
+			rules: Rules{RequiredAudience: []string{"datastore"}}, want: reason.Active},
 		{name: "another datastore", claims: `{"aud": "https://healthlake.us-east-1.amazonaws.com/datastore/abd/r4/"}`,
-			rules: Rules{RequiredAudience: []string{"datastore"}}, want: ReasonAudience},
+			rules: Rules{RequiredAudience: []string{"datastore"}}, want: reason.Audience},
 		{name: "the word itself", claims: `{"aud": "datastore"}`,
-			rules: Rules{RequiredAudience: []string{"datastore"}}, want: ReasonAudience},
+			rules: Rules{RequiredAudience: []string{"datastore"}}, want: reason.Audience},
 
 		{name: "Cognito's client as audience", claims: `{"token_use": "access", "client_id": "app"}`,
-			rules: Rules{RequiredAudience: []string{"app"}}, want: ReasonActive},
+			rules: Rules{RequiredAudience: []string{"app"}}, want: reason.Active},
 		{name: "a client id is no audience otherwise", claims: `{"client_id": "app"}`,
-			rules: Rules{RequiredAudience: []string{"app"}}, want: ReasonAudience},
+			rules: Rules{RequiredAudience: []string{"app"}}, want: reason.Audience},
 		{name: "nor where there is an audience", claims: `{"token_use": "access", "client_id": "app", "aud": "x"}`,
-			rules: Rules{RequiredAudience: []string{"app"}}, want: ReasonAudience},
+			rules: Rules{RequiredAudience: []string{"app"}}, want: reason.Audience},
 
 		{name: "required scope", claims: `{"scope": "openid fhir"}`,
-			rules: Rules{RequiredScopes: []string{"fhir"}}, want: ReasonActive},
+			rules: Rules{RequiredScopes: []string{"fhir"}}, want: reason.Active},
 		{name: "required scope in scp", claims: `{"scope": null, "scp": ["openid", "fhir"]}`,
-			rules: Rules{RequiredScopes: []string{"fhir", "openid"}}, want: ReasonActive},
+			rules: Rules{RequiredScopes: []string{"fhir", "openid"}}, want: reason.Active},
 		{name: "required scope as a part of a word", claims: `{"scope": "fhirUser"}`,
-			rules: Rules{RequiredScopes: []string{"fhir"}}, want: ReasonScope},
+			rules: Rules{RequiredScopes: []string{"fhir"}}, want: reason.Scope},
 		{name: "required scope behind a tab", claims: `{"scope": "openid\tfhir"}`,
-			rules: Rules{RequiredScopes: []string{"fhir"}}, want: ReasonScope},
+			rules: Rules{RequiredScopes: []string{"fhir"}}, want: reason.Scope},
 		{name: "one of two required scopes", claims: `{"scope": "fhir"}`,
-			rules: Rules{RequiredScopes: []string{"fhir", "openid"}}, want: ReasonScope},
+			rules: Rules{RequiredScopes: []string{"fhir", "openid"}}, want: reason.Scope},
 		{name: "required scope in ext only", claims: `{"scope": null, "ext": {"scope": "fhir"}}`,
-			rules: Rules{RequiredScopes: []string{"fhir"}}, want: ReasonScope},
+			rules: Rules{RequiredScopes: []string{"fhir"}}, want: reason.Scope},
 
 		{name: "trusted issuer", claims: `{"iss": "https://b.example/"}`,
-			rules: Rules{TrustedIssuers: []string{"https://a.example/", "https://b.example/"}}, want: ReasonActive},
+			rules: Rules{TrustedIssuers: []string{"https://a.example/", "https://b.example/"}}, want: reason.Active},
 		{name: "issuer off by its slash", claims: `{"iss": "https://b.example"}`,
-			rules: Rules{TrustedIssuers: []string{"https://b.example/"}}, want: ReasonIssuer},
+			rules: Rules{TrustedIssuers: []string{"https://b.example/"}}, want: reason.Issuer},
 		{name: "issuer missing", claims: `{}`,
-			rules: Rules{TrustedIssuers: []string{"https://b.example/"}}, want: ReasonIssuer},
+			rules: Rules{TrustedIssuers: []string{"https://b.example/"}}, want: reason.Issuer},
 		{name: "issuer in ext only", claims: `{"ext": {"iss": "https://b.example/"}}`,
-			rules: Rules{TrustedIssuers: []string{"https://b.example/"}}, want: ReasonIssuer},
+			rules: Rules{TrustedIssuers: []string{"https://b.example/"}}, want: reason.Issuer},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			set := parse(t, `{"active": true, "exp": 1700588100, "scope": "system/*.*"}`)
 			maps.Copy(set, parse(t, test.claims))
 			d := Decide(set, endpoint, now, test.rules)
-			if d.Reason != test.want || d.Authorized != (test.want == ReasonActive) {
-				t.Fatalf("got %t because %s, want %s", d.Authorized, d.Reason, test.want)
+			if d.Reason != test.want || d.Authorized() != (test.want == reason.Active) {
+				t.Fatalf("got %t because %s, want %s", d.Authorized(), d.Reason.Word, test.want.Word)
 			}
-			if !d.Authorized {
+			if !d.Authorized() {
 				if want := Deny(test.want, now); !reflect.DeepEqual(d, want) {
 					t.Errorf("a denial carries %+v, want %+v", d, want)
 				}
@@ -230,10 +231,7 @@ func TestAnswer(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			d := Decide(parse(t, test.claims), endpoint, now, Rules{})
-			a, err := NewAnswer(d, tokenEndpoint, endpoint, roleARN)
-			if err != nil {
-				t.Fatal(err)
-			}
+			a := NewResponse(d, tokenEndpoint, endpoint, roleARN)
 			got, err := a.JSON()
 			if err != nil {
 				t.Fatal(err)
@@ -256,10 +254,7 @@ func TestClaimNames(t *testing.T) {
 		`"custom:patient":null,"patient":"own"`:                                             `"patient":"own"`,
 	} {
 		d := Decide(parse(t, `{"active":true,"scope":"s",`+text+`}`), endpoint, now, Rules{ClaimNames: names})
-		a, err := NewAnswer(d, tokenEndpoint, endpoint, roleARN)
-		if err != nil {
-			t.Fatal(err)
-		}
+		a := NewResponse(d, tokenEndpoint, endpoint, roleARN)
 		got := `"patient":` + string(a.AuthPayload["patient"])
 		if fhirUser, ok := a.AuthPayload["fhirUser"]; ok {
 			got = `"fhirUser":` + string(fhirUser) + "," + got
@@ -278,11 +273,11 @@ func TestMappedScope(t *testing.T) {
 		`"scope":"system/*.rs"`:                   `"system/*.rs"`,
 	} {
 		d := Decide(parse(t, `{"active":true,`+text+`}`), endpoint, now, r)
-		if !d.Authorized || string(d.scope) != want {
-			t.Errorf("%s: got %t because %s with %s, want %s", text, d.Authorized, d.Reason, d.scope, want)
+		if !d.Authorized() || string(d.scope) != want {
+			t.Errorf("%s: got %t because %s with %s, want %s", text, d.Authorized(), d.Reason.Word, d.scope, want)
 		}
 	}
-	if d := Decide(parse(t, `{"active":true,"roles":["b"],"scope":"system/*.rs"}`), endpoint, now, r); d.Authorized {
+	if d := Decide(parse(t, `{"active":true,"roles":["b"],"scope":"system/*.rs"}`), endpoint, now, r); d.Authorized() {
 		t.Error("scope counts beside the claim that it is mapped to")
 	}
 }
@@ -302,13 +297,10 @@ func TestScopeGoesThroughByteForByte(t *testing.T) {
 		`"x":1`:                             `""`,
 	} {
 		d := Decide(parse(t, `{"active":true,`+claim+`}`), endpoint, now, Rules{})
-		a, err := NewAnswer(d, tokenEndpoint, endpoint, roleARN)
-		if err != nil {
-			t.Fatal(err)
-		}
+		a := NewResponse(d, tokenEndpoint, endpoint, roleARN)
 		text, err := a.JSON()
-		if err != nil || !d.Authorized {
-			t.Fatalf("%s: %s, %v", claim, d.Reason, err)
+		if err != nil || !d.Authorized() {
+			t.Fatalf("%s: %s, %v", claim, d.Reason.Word, err)
 		}
 		if !strings.Contains(string(text), `"scope":`+want) {
 			t.Errorf("%s: got %s, want scope %s", claim, text, want)
@@ -333,13 +325,10 @@ func FuzzDecide(f *testing.F) {
 		}
 		d := Decide(set, endpoint, now, Rules{})
 		var plain map[string]any
-		if err := json.Unmarshal([]byte(text), &plain); err == nil && d.Authorized && plain["active"] != true {
+		if err := json.Unmarshal([]byte(text), &plain); err == nil && d.Authorized() && plain["active"] != true {
 			t.Fatalf("authorized with active %v", plain["active"])
 		}
-		a, err := NewAnswer(d, tokenEndpoint, endpoint, roleARN)
-		if err != nil {
-			t.Fatal(err)
-		}
+		a := NewResponse(d, tokenEndpoint, endpoint, roleARN)
 		response, err := a.JSON()
 		if err != nil {
 			t.Fatalf("%s: %v", text, err)
@@ -352,7 +341,7 @@ func FuzzDecide(f *testing.F) {
 			t.Fatalf("%s: %v", response, err)
 		}
 		authorized := string(got.AuthPayload["isAuthorized"])
-		if (authorized == "true") != d.Authorized || authorized != "true" && authorized != "false" || got.IAMRoleARN != roleARN {
+		if (authorized == "true") != d.Authorized() || authorized != "true" && authorized != "false" || got.IAMRoleARN != roleARN {
 			t.Fatalf("%s from %+v", response, d)
 		}
 		for name := range got.AuthPayload {

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"healthlake-smart-on-fhir/internal/claims"
+	"healthlake-smart-on-fhir/internal/reason"
 )
 
 // providerFile is what a provider's tokens look like, as its documentation has it, with made-up values.
@@ -70,18 +71,15 @@ func TestProviders(t *testing.T) {
 				}
 				d := Decide(test.decidable(t), endpoint, now, test.Rules)
 				if want := test.Want.Decision; want != "" {
-					if !reflect.DeepEqual(d, Deny(want, now)) {
-						t.Fatalf("got %t because %s, want a denial because %s", d.Authorized, d.Reason, want)
+					if !reflect.DeepEqual(d, Deny(named(t, want), now)) {
+						t.Fatalf("got %t because %s, want a denial because %s", d.Authorized(), d.Reason.Word, want)
 					}
 					return
 				}
-				if !d.Authorized {
-					t.Fatalf("denied because %s", d.Reason)
+				if !d.Authorized() {
+					t.Fatalf("denied because %s", d.Reason.Word)
 				}
-				answer, err := NewAnswer(d, file.TokenEndpoint, endpoint, roleARN)
-				if err != nil {
-					t.Fatal(err)
-				}
+				answer := NewResponse(d, file.TokenEndpoint, endpoint, roleARN)
 				text, err := answer.JSON()
 				if err != nil {
 					t.Fatal(err)
@@ -119,4 +117,16 @@ func value(t *testing.T, text string) any {
 		t.Fatalf("%s: %v", text, err)
 	}
 	return v
+}
+
+// named is the reason with a word.
+func named(t *testing.T, word string) reason.Reason {
+	t.Helper()
+	for _, r := range reason.All() {
+		if r.Word == word {
+			return r
+		}
+	}
+	t.Fatalf("there is no reason %s", word)
+	return reason.Reason{}
 }

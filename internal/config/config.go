@@ -2,6 +2,8 @@
 // with it. Nothing else reads the context.
 package config
 
+import "healthlake-smart-on-fhir/internal/contract"
+
 // The values that keys with a fixed choice may take.
 const (
 	AccessReadWrite = "read-write"
@@ -21,8 +23,8 @@ const (
 	GrantAuthorizationCode = "authorization_code"
 	GrantClientCredentials = "client_credentials"
 
-	TokenValidationIntrospection = "introspection"
-	TokenValidationJWT           = "jwt"
+	TokenValidationIntrospection = contract.TokenValidationIntrospection
+	TokenValidationJWT           = contract.TokenValidationJWT
 
 	IntrospectionAuthAuto   = "auto"
 	IntrospectionAuthBearer = "bearer"

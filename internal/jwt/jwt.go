@@ -17,26 +17,15 @@ import (
 
 	"healthlake-smart-on-fhir/internal/claims"
 	"healthlake-smart-on-fhir/internal/lastgood"
+	"healthlake-smart-on-fhir/internal/reason"
 )
 
-// Refusal is the error for a token that is not good, whatever the provider may still say: it is to be denied. Its text
-// holds nothing of the token.
+// Refusal is the error for a token that must be denied. Its text holds nothing of the token.
 type Refusal struct {
-	Reason string // one of the Reason constants
+	Reason reason.Reason
 }
 
-func (r *Refusal) Error() string { return "token refused: " + r.Reason }
-
-// Reasons of a Refusal.
-const (
-	ReasonNotJWT         = "not_a_jwt"
-	ReasonAlgorithm      = "algorithm_not_allowed"
-	ReasonUnknownKey     = "unknown_key"
-	ReasonSignature      = "bad_signature"
-	ReasonNotAccessToken = "not_an_access_token"
-	ReasonIssuer         = "issuer_not_trusted"
-	ReasonMalformedClaim = "malformed_claim"
-)
+func (r *Refusal) Error() string { return "token refused: " + r.Reason.Word }
 
 // algorithms are the signatures accepted: asymmetric ones of RFC 7518 and RFC 8037. HMAC is not among them, since its key
 // would be one that the issuer publishes.
@@ -79,8 +68,8 @@ func (v *Verifier) Load(ctx context.Context) error {
 
 // Claims returns the claims of a token whose signature was verified by one of the issuer's keys and that is this issuer's
 // access token, with exp among them. The claim active is added as true where the token has none, as an introspection answer
-// would have it. The error is a *Refusal where the token is to be denied, and another one where that cannot be decided: no
-// keys are known, or the token's is not among them and the issuer cannot be asked whether it has a new one. Headers that
+// would have it. The error is a *Refusal where the token must be denied. Any other error means that this cannot be decided: no
+// keys are known, or the token's is not among them and the issuer's keys cannot be fetched. Headers that
 // name or carry a key (jku, x5u, jwk, x5c) are ignored.
 func (v *Verifier) Claims(ctx context.Context, token string) (claims.Set, error) {
 	header, err := parseHeader(token)
@@ -92,20 +81,20 @@ func (v *Verifier) Claims(ctx context.Context, token string) (claims.Set, error)
 		return nil, err
 	}
 	known := keys.candidates(header)
-	payload, reason := verify(token, header, known)
-	if reason == ReasonUnknownKey || reason == ReasonSignature && header.keyID == "" {
-		// The issuer may have another key since. A known id whose key did not sign is no sign of that, and who forges such
-		// tokens must not use up the looks for a new key.
+	payload, refused := verify(token, header, known)
+	if refused == reason.UnknownKey || refused == reason.Signature && header.keyID == "" {
+		// The issuer may have a new key. Do not refetch when the key id is known but the signature fails: forged tokens must not
+		// exhaust the refetch limit.
 		renewed, err := v.keys.Renew(ctx, func(s keySet) bool { return !s.candidates(header).equal(known) })
 		switch {
 		case err == nil:
-			payload, reason = verify(token, header, renewed.candidates(header))
+			payload, refused = verify(token, header, renewed.candidates(header))
 		case !errors.Is(err, lastgood.ErrNoOther):
 			return nil, fmt.Errorf("looking for the token's key: %w", err)
 		}
 	}
-	if reason != "" {
-		return nil, &Refusal{reason}
+	if refused != reason.Active {
+		return nil, &Refusal{refused}
 	}
 	return v.judge(payload, header)
 }
@@ -121,26 +110,26 @@ type header struct {
 // parseHeader reads the header of a compact JWS (RFC 7515 section 7.1) and refuses what is none, or none of ours.
 func parseHeader(token string) (header, error) {
 	if len(token) > maxToken {
-		return header{}, &Refusal{ReasonNotJWT}
+		return header{}, &Refusal{reason.NotJWT}
 	}
 	parts := strings.Split(token, ".")
 	// Three parts; an encrypted token has five, and an unsigned one an empty third.
 	if len(parts) != 3 || parts[2] == "" {
-		return header{}, &Refusal{ReasonNotJWT}
+		return header{}, &Refusal{reason.NotJWT}
 	}
 	text, err := base64.RawURLEncoding.Strict().DecodeString(parts[0])
 	if err != nil {
-		return header{}, &Refusal{ReasonNotJWT}
+		return header{}, &Refusal{reason.NotJWT}
 	}
 	set, err := claims.Parse(text)
 	if err != nil {
-		return header{}, &Refusal{ReasonNotJWT}
+		return header{}, &Refusal{reason.NotJWT}
 	}
 	// crit asks for extensions that must be understood (RFC 7515 section 4.1.11), and none is. b64 and enc change what the
 	// parts mean.
 	for _, name := range []string{"crit", "b64", "enc"} {
 		if _, ok := set[name]; ok {
-			return header{}, &Refusal{ReasonNotJWT}
+			return header{}, &Refusal{reason.NotJWT}
 		}
 	}
 	algorithm, errAlgorithm := set.Text("alg")
@@ -148,56 +137,56 @@ func parseHeader(token string) (header, error) {
 	kind, errKind := set.Text("typ")
 	content, errContent := set.Text("cty")
 	if errAlgorithm != nil || errKeyID != nil || errKind != nil || errContent != nil {
-		return header{}, &Refusal{ReasonNotJWT}
+		return header{}, &Refusal{reason.NotJWT}
 	}
 	if content != "" { // a nested token (RFC 7519 section 5.2)
-		return header{}, &Refusal{ReasonNotJWT}
+		return header{}, &Refusal{reason.NotJWT}
 	}
 	h := header{algorithm: jose.SignatureAlgorithm(algorithm), keyID: keyID}
 	if !slices.Contains(algorithms, h.algorithm) {
-		return header{}, &Refusal{ReasonAlgorithm}
+		return header{}, &Refusal{reason.Algorithm}
 	}
 	switch strings.TrimPrefix(strings.ToLower(kind), "application/") {
 	case "at+jwt":
 		h.explicit = true
 	case "", "jwt":
 	default:
-		return header{}, &Refusal{ReasonNotAccessToken}
+		return header{}, &Refusal{reason.NotAccessToken}
 	}
 	return h, nil
 }
 
-// verify returns the payload if one of the keys verifies the signature, and else the reason of a Refusal.
-func verify(token string, h header, candidates keySet) (payload []byte, reason string) {
+// verify returns the payload and reason.Active if one of the keys verifies the signature, otherwise the reason to refuse it.
+func verify(token string, h header, candidates keySet) ([]byte, reason.Reason) {
 	if len(candidates) == 0 {
-		return nil, ReasonUnknownKey
+		return nil, reason.UnknownKey
 	}
 	signed, err := jose.ParseSignedCompact(token, []jose.SignatureAlgorithm{h.algorithm})
 	if err != nil {
-		return nil, ReasonNotJWT
+		return nil, reason.NotJWT
 	}
 	for _, candidate := range candidates {
 		if payload, err := signed.Verify(candidate.public); err == nil {
-			return payload, ""
+			return payload, reason.Active
 		}
 	}
-	return nil, ReasonSignature
+	return nil, reason.Signature
 }
 
 // judge reads the claims of a verified token and refuses what is not this issuer's access token.
 func (v *Verifier) judge(payload []byte, h header) (claims.Set, error) {
 	set, err := claims.Parse(payload)
 	if err != nil {
-		return nil, &Refusal{ReasonMalformedClaim}
+		return nil, &Refusal{reason.MalformedClaim}
 	}
 	if issuer, err := set.Text("iss"); err != nil || issuer != v.issuer {
-		return nil, &Refusal{ReasonIssuer}
+		return nil, &Refusal{reason.Issuer}
 	}
 	if !set.Has("exp") { // RFC 9068 section 2.2
-		return nil, &Refusal{ReasonMalformedClaim}
+		return nil, &Refusal{reason.MalformedClaim}
 	}
 	if !h.explicit && isIDToken(set) {
-		return nil, &Refusal{ReasonNotAccessToken}
+		return nil, &Refusal{reason.NotAccessToken}
 	}
 	if _, ok := set["active"]; !ok {
 		set["active"] = []byte("true")

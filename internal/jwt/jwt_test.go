@@ -30,6 +30,7 @@ import (
 	"github.com/go-jose/go-jose/v4"
 
 	"healthlake-smart-on-fhir/internal/jwt"
+	"healthlake-smart-on-fhir/internal/reason"
 )
 
 const issuer = "https://idp.example/"
@@ -191,66 +192,69 @@ func TestRefuses(t *testing.T) {
 	payload := string(must(json.Marshal(defaults())))
 	evil := jose.JSONWebKey{KeyID: "rsa", Key: otherRSA.Public()}
 
-	for _, test := range []struct{ name, token, want string }{
-		{"alg none", segment(`{"alg":"none"}`) + "." + parts[1] + ".", jwt.ReasonNotJWT},
-		{"alg none with a signature", segment(`{"alg":"none","kid":"rsa"}`) + "." + parts[1] + "." + parts[2], jwt.ReasonAlgorithm},
-		{"alg nOnE", segment(`{"alg":"nOnE","kid":"rsa"}`) + "." + parts[1] + "." + parts[2], jwt.ReasonAlgorithm},
-		{"alg missing", segment(`{"kid":"rsa"}`) + "." + parts[1] + "." + parts[2], jwt.ReasonAlgorithm},
-		{"alg not a string", segment(`{"alg":["RS256"],"kid":"rsa"}`) + "." + parts[1] + "." + parts[2], jwt.ReasonNotJWT},
-		{"HMAC with the public key as PEM", hmacWith(publicPEM, `{"alg":"HS256","kid":"rsa"}`), jwt.ReasonAlgorithm},
-		{"HMAC with the modulus", hmacWith(rsaKey.N.Bytes(), `{"alg":"HS256","kid":"rsa"}`), jwt.ReasonAlgorithm},
-		{"HMAC that says RS256", hmacWith(publicPEM, `{"alg":"RS256","kid":"rsa"}`), jwt.ReasonSignature},
-		{"another's key under our kid", sign(jose.RS256, otherRSA, h("kid", "rsa"), defaults()), jwt.ReasonSignature},
-		{"another's key in jwk", sign(jose.RS256, otherRSA, h("kid", "rsa", "jwk", evil), defaults()), jwt.ReasonSignature},
-		{"another's key at jku", sign(jose.RS256, otherRSA, h("kid", "rsa", "jku", p.URL+"/evil"), defaults()), jwt.ReasonSignature},
-		{"another's key and no kid", sign(jose.RS256, otherRSA, nil, defaults()), jwt.ReasonSignature},
-		{"kid of a key of another type", sign(jose.RS256, rsaKey, h("kid", "p256"), defaults()), jwt.ReasonUnknownKey},
-		{"kid of a key for another curve", sign(jose.ES256, p256, h("kid", "p384"), defaults()), jwt.ReasonUnknownKey},
-		{"kid of a key for another alg", sign(jose.PS256, rsaKey, h("kid", "rsa-256-only"), defaults()), jwt.ReasonUnknownKey},
-		{"kid of a key for encryption", sign(jose.RS256, rsaKey, h("kid", "rsa-enc"), defaults()), jwt.ReasonUnknownKey},
-		{"kid unknown", sign(jose.RS256, rsaKey, h("kid", "nobody"), defaults()), jwt.ReasonUnknownKey},
-		{"kid as a path", sign(jose.RS256, rsaKey, h("kid", "../../rsa"), defaults()), jwt.ReasonUnknownKey},
-		{"kid off by case", sign(jose.RS256, rsaKey, h("kid", "RSA"), defaults()), jwt.ReasonUnknownKey},
-		{"RS256 signed, PS256 said", segment(`{"alg":"PS256","kid":"rsa"}`) + "." + parts[1] + "." + parts[2], jwt.ReasonSignature},
-		{"signature stripped", parts[0] + "." + parts[1] + ".", jwt.ReasonNotJWT},
-		{"signature and dot stripped", parts[0] + "." + parts[1], jwt.ReasonNotJWT},
-		{"signature cut", good[:len(good)-4], jwt.ReasonSignature},
-		{"payload changed", parts[0] + "." + segment(strings.Replace(payload, "user-1", "user-2", 1)) + "." + parts[2], jwt.ReasonSignature},
-		{"header changed", segment(`{"alg":"RS256","kid":"rsa","x":1}`) + "." + parts[1] + "." + parts[2], jwt.ReasonSignature},
-		{"five parts", good + ".a.b", jwt.ReasonNotJWT},
-		{"JSON serialization", `{"payload":"` + parts[1] + `","protected":"` + parts[0] + `","signature":"` + parts[2] + `"}`, jwt.ReasonNotJWT},
-		{"crit", sign(jose.RS256, rsaKey, h("kid", "rsa", "crit", []string{"exp"}, "exp", 1), defaults()), jwt.ReasonNotJWT},
-		{"crit with b64", rsaSigned(`{"alg":"RS256","kid":"rsa","crit":["b64"],"b64":false}`, payload), jwt.ReasonNotJWT},
-		{"crit empty", rsaSigned(`{"alg":"RS256","kid":"rsa","crit":[]}`, payload), jwt.ReasonNotJWT},
-		{"nested", rsaSigned(`{"alg":"RS256","kid":"rsa","cty":"JWT"}`, good), jwt.ReasonNotJWT},
-		{"encrypted, in three parts", rsaSigned(`{"alg":"RS256","kid":"rsa","enc":"A128GCM"}`, payload), jwt.ReasonNotJWT},
-		{"alg twice", rsaSigned(`{"alg":"none","alg":"RS256","kid":"rsa"}`, payload), jwt.ReasonNotJWT},
-		{"a header that is an array", segment(`[]`) + "." + parts[1] + "." + parts[2], jwt.ReasonNotJWT},
-		{"a header that is no base64url", "e!" + good, jwt.ReasonNotJWT},
-		{"padding", parts[0] + "==." + parts[1] + "." + parts[2], jwt.ReasonNotJWT},
-		{"opaque", "ory_at_abc.def", jwt.ReasonNotJWT},
-		{"empty", "", jwt.ReasonNotJWT},
-		{"1 MB", parts[0] + "." + strings.Repeat("A", 1<<20) + "." + parts[2], jwt.ReasonNotJWT},
-		{"1 MB of dots", strings.Repeat(".", 1<<20), jwt.ReasonNotJWT},
+	for _, test := range []struct {
+		name, token string
+		want        reason.Reason
+	}{
+		{"alg none", segment(`{"alg":"none"}`) + "." + parts[1] + ".", reason.NotJWT},
+		{"alg none with a signature", segment(`{"alg":"none","kid":"rsa"}`) + "." + parts[1] + "." + parts[2], reason.Algorithm},
+		{"alg nOnE", segment(`{"alg":"nOnE","kid":"rsa"}`) + "." + parts[1] + "." + parts[2], reason.Algorithm},
+		{"alg missing", segment(`{"kid":"rsa"}`) + "." + parts[1] + "." + parts[2], reason.Algorithm},
+		{"alg not a string", segment(`{"alg":["RS256"],"kid":"rsa"}`) + "." + parts[1] + "." + parts[2], reason.NotJWT},
+		{"HMAC with the public key as PEM", hmacWith(publicPEM, `{"alg":"HS256","kid":"rsa"}`), reason.Algorithm},
+		{"HMAC with the modulus", hmacWith(rsaKey.N.Bytes(), `{"alg":"HS256","kid":"rsa"}`), reason.Algorithm},
+		{"HMAC that says RS256", hmacWith(publicPEM, `{"alg":"RS256","kid":"rsa"}`), reason.Signature},
+		{"another's key under our kid", sign(jose.RS256, otherRSA, h("kid", "rsa"), defaults()), reason.Signature},
+		{"another's key in jwk", sign(jose.RS256, otherRSA, h("kid", "rsa", "jwk", evil), defaults()), reason.Signature},
+		{"another's key at jku", sign(jose.RS256, otherRSA, h("kid", "rsa", "jku", p.URL+"/evil"), defaults()), reason.Signature},
+		{"another's key and no kid", sign(jose.RS256, otherRSA, nil, defaults()), reason.Signature},
+		{"kid of a key of another type", sign(jose.RS256, rsaKey, h("kid", "p256"), defaults()), reason.UnknownKey},
+		{"kid of a key for another curve", sign(jose.ES256, p256, h("kid", "p384"), defaults()), reason.UnknownKey},
+		{"kid of a key for another alg", sign(jose.PS256, rsaKey, h("kid", "rsa-256-only"), defaults()), reason.UnknownKey},
+		{"kid of a key for encryption", sign(jose.RS256, rsaKey, h("kid", "rsa-enc"), defaults()), reason.UnknownKey},
+		{"kid unknown", sign(jose.RS256, rsaKey, h("kid", "nobody"), defaults()), reason.UnknownKey},
+		{"kid as a path", sign(jose.RS256, rsaKey, h("kid", "../../rsa"), defaults()), reason.UnknownKey},
+		{"kid off by case", sign(jose.RS256, rsaKey, h("kid", "RSA"), defaults()), reason.UnknownKey},
+		{"RS256 signed, PS256 said", segment(`{"alg":"PS256","kid":"rsa"}`) + "." + parts[1] + "." + parts[2], reason.Signature},
+		{"signature stripped", parts[0] + "." + parts[1] + ".", reason.NotJWT},
+		{"signature and dot stripped", parts[0] + "." + parts[1], reason.NotJWT},
+		{"signature cut", good[:len(good)-4], reason.Signature},
+		{"payload changed", parts[0] + "." + segment(strings.Replace(payload, "user-1", "user-2", 1)) + "." + parts[2], reason.Signature},
+		{"header changed", segment(`{"alg":"RS256","kid":"rsa","x":1}`) + "." + parts[1] + "." + parts[2], reason.Signature},
+		{"five parts", good + ".a.b", reason.NotJWT},
+		{"JSON serialization", `{"payload":"` + parts[1] + `","protected":"` + parts[0] + `","signature":"` + parts[2] + `"}`, reason.NotJWT},
+		{"crit", sign(jose.RS256, rsaKey, h("kid", "rsa", "crit", []string{"exp"}, "exp", 1), defaults()), reason.NotJWT},
+		{"crit with b64", rsaSigned(`{"alg":"RS256","kid":"rsa","crit":["b64"],"b64":false}`, payload), reason.NotJWT},
+		{"crit empty", rsaSigned(`{"alg":"RS256","kid":"rsa","crit":[]}`, payload), reason.NotJWT},
+		{"nested", rsaSigned(`{"alg":"RS256","kid":"rsa","cty":"JWT"}`, good), reason.NotJWT},
+		{"encrypted, in three parts", rsaSigned(`{"alg":"RS256","kid":"rsa","enc":"A128GCM"}`, payload), reason.NotJWT},
+		{"alg twice", rsaSigned(`{"alg":"none","alg":"RS256","kid":"rsa"}`, payload), reason.NotJWT},
+		{"a header that is an array", segment(`[]`) + "." + parts[1] + "." + parts[2], reason.NotJWT},
+		{"a header that is no base64url", "e!" + good, reason.NotJWT},
+		{"padding", parts[0] + "==." + parts[1] + "." + parts[2], reason.NotJWT},
+		{"opaque", "ory_at_abc.def", reason.NotJWT},
+		{"empty", "", reason.NotJWT},
+		{"1 MB", parts[0] + "." + strings.Repeat("A", 1<<20) + "." + parts[2], reason.NotJWT},
+		{"1 MB of dots", strings.Repeat(".", 1<<20), reason.NotJWT},
 
-		{"issuer off by its slash", sign(jose.RS256, rsaKey, h("kid", "rsa"), with(h("iss", "https://idp.example"))), jwt.ReasonIssuer},
-		{"issuer off by one character", sign(jose.RS256, rsaKey, h("kid", "rsa"), with(h("iss", "https://idp.exampl3/"))), jwt.ReasonIssuer},
-		{"issuer with a look-alike", sign(jose.RS256, rsaKey, h("kid", "rsa"), with(h("iss", "https://idp.ex\u0430mple/"))), jwt.ReasonIssuer},
-		{"issuer missing", sign(jose.RS256, rsaKey, h("kid", "rsa"), with(h("iss", nil))), jwt.ReasonIssuer},
-		{"issuer an array", sign(jose.RS256, rsaKey, h("kid", "rsa"), with(h("iss", []string{issuer}))), jwt.ReasonIssuer},
-		{"exp missing", sign(jose.RS256, rsaKey, h("kid", "rsa"), with(h("exp", nil))), jwt.ReasonMalformedClaim},
-		{"a claim twice", rsaSigned(`{"alg":"RS256","kid":"rsa"}`, `{"iss":"https://idp.example/","exp":1700003600,"scope":"a","scope":"system/*.*"}`), jwt.ReasonMalformedClaim},
-		{"claims that are an array", rsaSigned(`{"alg":"RS256","kid":"rsa"}`, `[1]`), jwt.ReasonMalformedClaim},
-		{"claims that are not UTF-8", rsaSigned(`{"alg":"RS256","kid":"rsa"}`, "{\"iss\":\"\xff\"}"), jwt.ReasonMalformedClaim},
-		{"ID token by nonce", sign(jose.RS256, rsaKey, h("kid", "rsa"), with(h("nonce", "n"))), jwt.ReasonNotAccessToken},
-		{"ID token by at_hash", sign(jose.RS256, rsaKey, h("kid", "rsa", "typ", "JWT"), with(h("at_hash", "n"))), jwt.ReasonNotAccessToken},
-		{"logout token", sign(jose.RS256, rsaKey, h("kid", "rsa", "typ", "logout+jwt"), defaults()), jwt.ReasonNotAccessToken},
-		{"typ with a look-alike", sign(jose.RS256, rsaKey, h("kid", "rsa", "typ", "\u0430t+jwt"), defaults()), jwt.ReasonNotAccessToken},
+		{"issuer off by its slash", sign(jose.RS256, rsaKey, h("kid", "rsa"), with(h("iss", "https://idp.example"))), reason.Issuer},
+		{"issuer off by one character", sign(jose.RS256, rsaKey, h("kid", "rsa"), with(h("iss", "https://idp.exampl3/"))), reason.Issuer},
+		{"issuer with a look-alike", sign(jose.RS256, rsaKey, h("kid", "rsa"), with(h("iss", "https://idp.ex\u0430mple/"))), reason.Issuer},
+		{"issuer missing", sign(jose.RS256, rsaKey, h("kid", "rsa"), with(h("iss", nil))), reason.Issuer},
+		{"issuer an array", sign(jose.RS256, rsaKey, h("kid", "rsa"), with(h("iss", []string{issuer}))), reason.Issuer},
+		{"exp missing", sign(jose.RS256, rsaKey, h("kid", "rsa"), with(h("exp", nil))), reason.MalformedClaim},
+		{"a claim twice", rsaSigned(`{"alg":"RS256","kid":"rsa"}`, `{"iss":"https://idp.example/","exp":1700003600,"scope":"a","scope":"system/*.*"}`), reason.MalformedClaim},
+		{"claims that are an array", rsaSigned(`{"alg":"RS256","kid":"rsa"}`, `[1]`), reason.MalformedClaim},
+		{"claims that are not UTF-8", rsaSigned(`{"alg":"RS256","kid":"rsa"}`, "{\"iss\":\"\xff\"}"), reason.MalformedClaim},
+		{"ID token by nonce", sign(jose.RS256, rsaKey, h("kid", "rsa"), with(h("nonce", "n"))), reason.NotAccessToken},
+		{"ID token by at_hash", sign(jose.RS256, rsaKey, h("kid", "rsa", "typ", "JWT"), with(h("at_hash", "n"))), reason.NotAccessToken},
+		{"logout token", sign(jose.RS256, rsaKey, h("kid", "rsa", "typ", "logout+jwt"), defaults()), reason.NotAccessToken},
+		{"typ with a look-alike", sign(jose.RS256, rsaKey, h("kid", "rsa", "typ", "\u0430t+jwt"), defaults()), reason.NotAccessToken},
 	} {
 		set, err := v.Claims(t.Context(), test.token)
 		var refusal *jwt.Refusal
 		if set != nil || !errors.As(err, &refusal) || refusal.Reason != test.want {
-			t.Errorf("%s: got %s, %v, want %s", test.name, set, err, test.want)
+			t.Errorf("%s: got %s, %v, want %s", test.name, set, err, test.want.Word)
 		}
 	}
 	if got := p.fetches.Load(); got != 1 {
@@ -318,7 +322,7 @@ func TestRotationWithoutIDs(t *testing.T) {
 		t.Errorf("the new key's token: %v", err)
 	}
 	for range 20 {
-		if _, err := v.Claims(t.Context(), old); reason(err) != jwt.ReasonSignature {
+		if _, err := v.Claims(t.Context(), old); refused(err) != reason.Signature {
 			t.Errorf("the old key's token: %v", err)
 		}
 	}
@@ -331,11 +335,11 @@ func TestRotationWithoutIDs(t *testing.T) {
 func TestForgeriesDoNotHideANewKey(t *testing.T) {
 	v, p, c := newVerifier(t)
 	forged := sign(jose.RS256, otherRSA, h("kid", "rsa"), defaults())
-	if _, err := v.Claims(t.Context(), forged); reason(err) != jwt.ReasonSignature {
+	if _, err := v.Claims(t.Context(), forged); refused(err) != reason.Signature {
 		t.Fatal(err)
 	}
 	c.advance(10 * time.Second)
-	if _, err := v.Claims(t.Context(), forged); reason(err) != jwt.ReasonSignature {
+	if _, err := v.Claims(t.Context(), forged); refused(err) != reason.Signature {
 		t.Fatal(err)
 	}
 	p.publish(200, append(published(), jose.JSONWebKey{KeyID: "next", Key: otherRSA.Public()})...)
@@ -361,27 +365,27 @@ func TestUnknownKeyWhileTheProviderIsDown(t *testing.T) {
 			if _, err := v.Claims(t.Context(), known); err != nil {
 				t.Errorf("the known key: %v", err)
 			}
-			if _, err := v.Claims(t.Context(), forged); reason(err) != jwt.ReasonSignature {
+			if _, err := v.Claims(t.Context(), forged); refused(err) != reason.Signature {
 				t.Errorf("a forged token: %v", err)
 			}
 		}
 	}
-	if _, err := v.Claims(t.Context(), unknown); err == nil || reason(err) != "" {
+	if _, err := v.Claims(t.Context(), unknown); err == nil || refused(err) != (reason.Reason{}) {
 		t.Errorf("an unknown key: %v, want an error that denies nothing", err)
 	}
 	p.publish(200, published()...)
 	c.advance(10 * time.Second)
-	if _, err := v.Claims(t.Context(), unknown); reason(err) != jwt.ReasonUnknownKey {
+	if _, err := v.Claims(t.Context(), unknown); refused(err) != reason.UnknownKey {
 		t.Errorf("an unknown key when it can be asked again: %v", err)
 	}
 }
 
-// reason is a refusal's, or nothing.
-func reason(err error) string {
+// refused is a refusal's reason, or none.
+func refused(err error) reason.Reason {
 	if refusal := new(jwt.Refusal); errors.As(err, &refusal) {
 		return refusal.Reason
 	}
-	return ""
+	return reason.Reason{}
 }
 
 func TestNoKeysDecideNothing(t *testing.T) {

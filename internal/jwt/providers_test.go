@@ -55,7 +55,7 @@ func TestProviders(t *testing.T) {
 				set, err := jwt.New(test.Issuer, p.URL, http.DefaultTransport, time.Now).Claims(t.Context(), token)
 				if want := test.Want.Verifier; want != "" {
 					var refusal *jwt.Refusal
-					if !errors.As(err, &refusal) || refusal.Reason != want {
+					if !errors.As(err, &refusal) || refusal.Reason.Word != want {
 						t.Fatalf("got %v, want a refusal because %s", err, want)
 					}
 					return

@@ -1,9 +1,11 @@
+// Package secret reads the deployment's secret and keeps the last good document.
 package secret
 
 import (
 	"context"
 	"time"
 
+	"healthlake-smart-on-fhir/internal/contract"
 	"healthlake-smart-on-fhir/internal/lastgood"
 )
 
@@ -19,32 +21,33 @@ var limits = lastgood.Limits{
 
 // Reader keeps the last good document.
 type Reader struct {
-	documents *lastgood.Value[Document]
+	documents *lastgood.Value[contract.Document]
 }
 
-// NewReader returns a reader that fetches nothing yet. fetch gets the secret's value, introspects is Parse's, and the
+// NewReader returns a reader that fetches nothing yet. fetch gets the secret's value, introspects is that of
+// contract.ParseDocument, and the
 // reader's clock is now.
 func NewReader(fetch func(context.Context) ([]byte, error), introspects bool, now func() time.Time) *Reader {
-	return &Reader{lastgood.New(func(ctx context.Context) (Document, error) {
+	return &Reader{lastgood.New(func(ctx context.Context) (contract.Document, error) {
 		value, err := fetch(ctx)
 		if err != nil {
-			return Document{}, err
+			return contract.Document{}, err
 		}
-		return Parse(value, introspects)
+		return contract.ParseDocument(value, introspects)
 	}, limits, now)}
 }
 
 // Document returns the document, at most a minute old where Secrets Manager answers. Where a refresh fails, is late (200
 // ms) or brings a document that Parse refuses, the last good one serves on. An error means that there has never been a
 // good one, or that ctx ended first.
-func (r *Reader) Document(ctx context.Context) (Document, error) {
+func (r *Reader) Document(ctx context.Context) (contract.Document, error) {
 	return r.documents.Get(ctx)
 }
 
 // Renew is for a caller whose provider has refused the credentials in a document, perhaps because they were rotated. It
 // returns another document than the refused one, and reads the secret for it at most once in five seconds; ok is false
 // where there is no other within 200 ms.
-func (r *Reader) Renew(ctx context.Context, refused Document) (document Document, ok bool) {
-	document, err := r.documents.Renew(ctx, func(d Document) bool { return d != refused })
+func (r *Reader) Renew(ctx context.Context, refused contract.Document) (document contract.Document, ok bool) {
+	document, err := r.documents.Renew(ctx, func(d contract.Document) bool { return d != refused })
 	return document, err == nil
 }

@@ -7,8 +7,11 @@ import (
 	"testing"
 	"time"
 
+	"healthlake-smart-on-fhir/internal/contract"
 	"healthlake-smart-on-fhir/internal/secret"
 )
+
+const complete = `{"auth_endpoint_token":"https://idp/t","auth_endpoint_introspect":"https://idp/i","hl_role_arn":"arn:role"}`
 
 func TestReader(t *testing.T) {
 	now := time.Unix(1700000000, 0)
@@ -16,7 +19,7 @@ func TestReader(t *testing.T) {
 	r := secret.NewReader(
 		func(context.Context) ([]byte, error) { return []byte(value), failure }, true,
 		func() time.Time { return now })
-	want := func(role string) secret.Document {
+	want := func(role string) contract.Document {
 		t.Helper()
 		d, err := r.Document(t.Context())
 		if err != nil || d.HLRoleARN != role {

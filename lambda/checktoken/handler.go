@@ -9,118 +9,117 @@ import (
 
 	"github.com/aws/aws-lambda-go/lambda/messages"
 
-	"healthlake-smart-on-fhir/internal/authorize"
-	"healthlake-smart-on-fhir/internal/introspect"
-	"healthlake-smart-on-fhir/internal/jwt"
-	"healthlake-smart-on-fhir/internal/secret"
+	"healthlake-smart-on-fhir/internal/checktoken"
+	"healthlake-smart-on-fhir/internal/contract"
+	"healthlake-smart-on-fhir/internal/reason"
 )
 
-// budget is what a call may take: HealthLake gives up after 1,000 ms. An error that names its cause is worth more than the
-// last 100, and 20 of the 900 are kept for writing the answer.
-const budget = 880 * time.Millisecond
-
-// Reasons for an error, as the log line and the error's type have them. Those of introspection are "idp_" and its kind.
-const (
-	reasonEvent  = "event_invalid"
-	reasonSecret = "secret_unavailable"
-	reasonAnswer = "answer_unwritable"
-	reasonIdP    = "idp_"
-	reasonKeys   = "keys_unavailable"
-)
+// timeLimit is what a call may take: HealthLake gives up after 1,000 ms. An error that names its cause is worth more than
+// the last 100, and 20 of the 900 are kept for writing the response.
+const timeLimit = 880 * time.Millisecond
 
 // documents is where the settings come from that may change while the function runs.
 type documents interface {
-	Document(context.Context) (secret.Document, error)
+	Document(context.Context) (contract.Document, error)
 	// Renew returns another document than one whose credentials the provider has refused, if there is one.
-	Renew(ctx context.Context, refused secret.Document) (secret.Document, bool)
+	Renew(ctx context.Context, refused contract.Document) (contract.Document, bool)
 }
 
-// handler turns HealthLake's event into the answer. It is safe for concurrent use.
+// handler turns HealthLake's event into the response. It is safe for concurrent use.
 type handler struct {
-	settings  settings
+	secretID  string
 	documents documents
-	source    source
-	now       func() time.Time
+	checker   *checktoken.Checker
 	log       *slog.Logger
 }
 
 // Invoke implements lambda.Handler.
 func (h *handler) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
-	ctx, cancel := context.WithTimeout(ctx, budget)
+	ctx, cancel := context.WithTimeout(ctx, timeLimit)
 	defer cancel()
 
-	c := call{arrived: time.Now()}
-	response, err := h.answer(ctx, payload, &c)
-	c.write(ctx, h.log)
+	r := record{arrived: time.Now()}
+	response, err := h.respond(ctx, payload, &r)
 	if err != nil {
-		return nil, messages.InvokeResponse_Error{Message: err.Error(), Type: c.reason}
+		r.fail(err)
+	}
+	r.write(ctx, h.log)
+	if err != nil {
+		return nil, messages.InvokeResponse_Error{Message: err.Error(), Type: r.reason.Word}
 	}
 	return response, nil
 }
 
-// answer takes the event through the function: token, claims, decision, answer. It notes in c what the log line says.
-func (h *handler) answer(ctx context.Context, payload []byte, c *call) ([]byte, error) {
+// respond takes the event through the function: settings, check, response. It notes in r what the log line says. Its errors
+// are failures or *checktoken.Error.
+func (h *handler) respond(ctx context.Context, payload []byte, r *record) ([]byte, error) {
 	event, err := parseEvent(payload)
 	if err != nil {
-		return nil, c.fail(reasonEvent, err)
+		return nil, failure{reason.Event, err}
 	}
-	c.event = event
+	r.event = event
 
 	begin := time.Now()
 	document, err := h.readSecret(ctx)
-	c.secretTime = time.Since(begin)
+	r.secretTime = time.Since(begin)
 	if err != nil {
-		return nil, c.fail(reasonSecret, err)
+		return nil, failure{reason.Secret, err}
 	}
-	c.enhanced = bool(document.LambdaEnhancedLogging)
+	r.enhanced = bool(document.LambdaEnhancedLogging)
 
-	d, err := h.decide(ctx, event, document, c)
-	if refused := new(introspect.Error); errors.As(err, &refused) && refused.Kind == introspect.KindUnauthorized {
-		// Our credentials may have been rotated since the secret was read.
-		if renewed, ok := h.documents.Renew(ctx, document); ok {
-			document = renewed
-			d, err = h.decide(ctx, event, document, c)
-		}
-	}
+	result, err := h.check(ctx, event, document, r)
 	if err != nil {
-		return nil, c.fail(h.source.reason(err), err)
+		return nil, err
 	}
-	c.decide(d)
-
-	a, err := authorize.NewAnswer(d, document.AuthEndpointToken, event.DatastoreEndpoint, document.HLRoleARN)
+	response, err := result.Response.JSON()
 	if err != nil {
-		return nil, c.fail(reasonAnswer, err)
+		return nil, failure{reason.Response, err}
 	}
-	c.answer = a
-	response, err := a.JSON()
-	if err != nil {
-		return nil, c.fail(reasonAnswer, err)
-	}
+	r.result = result
+	r.reason = result.Reason
 	return response, nil
 }
 
-// decide gets the claims of the event's token and judges them. Its errors are the source's.
-func (h *handler) decide(ctx context.Context, e event, document secret.Document, c *call) (authorize.Decision, error) {
-	if !authorize.WellFormed(e.BearerToken) {
-		return authorize.Deny(authorize.ReasonMalformedToken, h.now()), nil
+// check checks the event's token. Where the provider refuses the function's credentials, they may have been rotated since
+// the secret was read: it then reads the secret and checks once more.
+func (h *handler) check(
+	ctx context.Context, e event, document contract.Document, r *record,
+) (checktoken.Result, error) {
+	result, err := h.checker.Check(ctx, e.BearerToken, e.DatastoreEndpoint, document)
+	r.add(result.Provider)
+	if failed := new(checktoken.Error); !errors.As(err, &failed) || failed.Reason != reason.ProviderUnauthorized {
+		return result, err
 	}
-	begin := time.Now()
-	set, err := h.source.claims(ctx, e.BearerToken, document, c)
-	c.idpTime += time.Since(begin)
-	var refusal *jwt.Refusal
-	switch {
-	case errors.As(err, &refusal):
-		return authorize.Deny(refusal.Reason, h.now()), nil
-	case err != nil:
-		return authorize.Decision{}, err
+	renewed, ok := h.documents.Renew(ctx, document)
+	if !ok {
+		return result, err
 	}
-	return authorize.Decide(set, e.DatastoreEndpoint, h.now(), h.settings.rules), nil
+	result, err = h.checker.Check(ctx, e.BearerToken, e.DatastoreEndpoint, renewed)
+	r.add(result.Provider)
+	return result, err
 }
 
-func (h *handler) readSecret(ctx context.Context) (secret.Document, error) {
+// warmUp reads the secret and opens the way to the provider, so that the first call finds both ready.
+func (h *handler) warmUp() error {
+	ctx, cancel := context.WithTimeout(context.Background(), startWait)
+	defer cancel()
+	document, err := h.readSecret(ctx)
+	if err != nil {
+		return err
+	}
+	return h.checker.WarmUp(ctx, document)
+}
+
+func (h *handler) readSecret(ctx context.Context) (contract.Document, error) {
 	document, err := h.documents.Document(ctx)
 	if err != nil {
-		return secret.Document{}, fmt.Errorf("reading the secret %s: %w", h.settings.secretID, err)
+		return contract.Document{}, fmt.Errorf("reading the secret %s: %w", h.secretID, err)
 	}
 	return document, nil
+}
+
+// failure is an error with its reason.
+type failure struct {
+	reason reason.Reason
+	error
 }

@@ -10,12 +10,10 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"maps"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
-	"reflect"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -24,10 +22,9 @@ import (
 	"github.com/aws/aws-lambda-go/lambda/messages"
 	"github.com/aws/aws-lambda-go/lambdacontext"
 
-	"healthlake-smart-on-fhir/internal/authorize"
+	"healthlake-smart-on-fhir/internal/checktoken"
+	"healthlake-smart-on-fhir/internal/contract"
 	"healthlake-smart-on-fhir/internal/introspect"
-	"healthlake-smart-on-fhir/internal/secret"
-	"healthlake-smart-on-fhir/internal/tokencache"
 )
 
 const (
@@ -69,43 +66,45 @@ func (p *idp) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // store is a secret that a test changes.
 type store struct {
-	held    secret.Document
-	renewed *secret.Document
+	held    contract.Document
+	renewed *contract.Document
 	err     error
 }
 
-func (s *store) Document(context.Context) (secret.Document, error) { return s.held, s.err }
+func (s *store) Document(context.Context) (contract.Document, error) { return s.held, s.err }
 
-func (s *store) Renew(context.Context, secret.Document) (secret.Document, bool) {
+func (s *store) Renew(context.Context, contract.Document) (contract.Document, bool) {
 	if s.renewed == nil {
-		return secret.Document{}, false
+		return contract.Document{}, false
 	}
 	return *s.renewed, true
 }
 
-// newHandler returns a handler before a running provider, and where its log goes.
-func newHandler(t *testing.T, p *idp) (*handler, *store, *bytes.Buffer) {
+// startHandler returns a handler that asks a running provider, and where its log goes.
+func startHandler(t *testing.T, p *idp) (*handler, *store, *bytes.Buffer) {
 	t.Helper()
 	server := httptest.NewServer(p)
 	t.Cleanup(server.Close)
-	document := &store{held: secret.Document{
+	document := &store{held: contract.Document{
 		ClientID: "client", ClientSecret: "s3cret", APIKey: "k3y",
 		AuthEndpointToken: tokenEndpoint, AuthEndpointIntrospect: server.URL, HLRoleARN: roleARN,
 	}}
 	log := new(bytes.Buffer)
 	return &handler{
-		settings:  settings{secretID: "SOF-HL"},
+		secretID:  "SOF-HL",
 		documents: document,
-		source:    introspectionWith(nil, tokencache.New(0, time.Now)),
-		now:       func() time.Time { return now },
+		checker:   newChecker(t, contract.Environment{}, nil, func() time.Time { return now }),
 		log:       slog.New(slog.NewJSONHandler(log, nil)),
 	}, document, log
 }
 
-func introspectionWith(roots *x509.CertPool, cache *tokencache.Cache) *introspection {
-	return &introspection{
-		client: introspect.New(introspect.NewTransport(roots)), method: introspect.MethodAuto, cache: cache,
+func newChecker(t *testing.T, e contract.Environment, roots *x509.CertPool, now func() time.Time) *checktoken.Checker {
+	t.Helper()
+	checker, err := checktoken.New(e, introspect.NewTransport(roots), now)
+	if err != nil {
+		t.Fatal(err)
 	}
+	return checker
 }
 
 func invoke(t *testing.T, h *handler, payload string) (string, error) {
@@ -167,7 +166,7 @@ func TestInvoke(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			p := &idp{status: 200, body: test.body}
-			h, _, log := newHandler(t, p)
+			h, _, log := startHandler(t, p)
 			response, err := invoke(t, h, eventWith(test.token))
 			if err != nil {
 				t.Fatal(err)
@@ -239,7 +238,7 @@ func TestInvokeErrors(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			h, document, log := newHandler(t, test.idp)
+			h, document, log := startHandler(t, test.idp)
 			if test.endpoint != "" {
 				document.held.AuthEndpointIntrospect = test.endpoint
 			}
@@ -267,7 +266,7 @@ func TestInvokeErrors(t *testing.T) {
 }
 
 func TestEnhancedLogShowsDetailAndNothingPersonal(t *testing.T) {
-	h, document, log := newHandler(t, &idp{status: 200, body: `{"active": true, "client_id": "app-1",
+	h, document, log := startHandler(t, &idp{status: 200, body: `{"active": true, "client_id": "app-1",
 		"scope": "patient/Observation.rs?subject=Patient/7 openid", "sub": "user-1", "username": "Ada", "email": "ada@example.org",
 		"aud": ["Patient/7"], "ext": {"fhirUser": "Practitioner/42", "patient": "Patient/7", "custom": {"name": "Ada"}}}`})
 	document.held.LambdaEnhancedLogging = true
@@ -297,7 +296,7 @@ func TestEnhancedLogShowsDetailAndNothingPersonal(t *testing.T) {
 }
 
 func TestEnhancedLogOfAnError(t *testing.T) {
-	h, document, log := newHandler(t, &idp{status: 500})
+	h, document, log := startHandler(t, &idp{status: 500})
 	document.held.LambdaEnhancedLogging = true
 	if _, err := invoke(t, h, eventWith(theToken)); err == nil {
 		t.Fatal("no error")
@@ -309,7 +308,7 @@ func TestEnhancedLogOfAnError(t *testing.T) {
 }
 
 func TestWhatAnEventWritesIntoTheLogIsBounded(t *testing.T) {
-	h, document, log := newHandler(t, &idp{status: 200, body: `{"active": false}`})
+	h, document, log := startHandler(t, &idp{status: 200, body: `{"active": false}`})
 	document.held.LambdaEnhancedLogging = true
 	payload, _ := json.Marshal(map[string]string{
 		"datastoreEndpoint": strings.Repeat("e", 1<<20), "bearerToken": theToken, "operationName": strings.Repeat("o", 1<<20),
@@ -322,55 +321,29 @@ func TestWhatAnEventWritesIntoTheLogIsBounded(t *testing.T) {
 	}
 }
 
-func TestReadSettings(t *testing.T) {
-	env := map[string]string{}
-	read := func() (settings, error) { return readSettings(func(key string) string { return env[key] }) }
-
-	got, err := read()
-	want := settings{secretID: "SOF-HL", validation: "introspection", introspectionAuth: introspect.MethodAuto,
-		rules: authorize.Rules{RequiredAudience: []string{}, TrustedIssuers: []string{}, RequiredScopes: []string{}}}
-	if err != nil || !reflect.DeepEqual(got, want) {
-		t.Errorf("from an empty environment: %+v, %v, want %+v", got, err, want)
-	}
-	all := map[string]string{
-		"SECRET_ID": "other", "INTROSPECTION_AUTH": "post", "REQUIRED_AUDIENCE": "datastore",
-		"TRUSTED_ISSUERS": "https://a.example/ https://b.example/", "INTROSPECTION_CACHE_SECONDS": "300",
-		"TOKEN_VALIDATION": "jwt", "AUTH_ISSUER": "https://idp.example/", "AUTH_ENDPOINT_JWKS": "https://idp.example/jwks",
-		"REQUIRED_SCOPE": "fhir launch", "CLAIM_NAMES": `{"fhirUser": "https://clinic.example/fhirUser"}`,
-	}
-	env = all
-	got, err = read()
-	want = settings{secretID: "other", validation: "jwt", introspectionAuth: introspect.MethodPost, cacheTime: 5 * time.Minute,
-		issuer: "https://idp.example/", keysURL: "https://idp.example/jwks",
-		rules: authorize.Rules{
-			RequiredAudience: []string{"datastore"}, TrustedIssuers: []string{"https://a.example/", "https://b.example/"},
-			RequiredScopes: []string{"fhir", "launch"},
-			ClaimNames:     map[string]string{"fhirUser": "https://clinic.example/fhirUser"},
-		}}
-	if err != nil || !reflect.DeepEqual(got, want) {
-		t.Errorf("got %+v, %v, want %+v", got, err, want)
-	}
-	for _, fault := range [][2]string{
-		{"INTROSPECTION_AUTH", "digest"}, {"INTROSPECTION_CACHE_SECONDS", "301"}, {"INTROSPECTION_CACHE_SECONDS", "-1"},
-		{"INTROSPECTION_CACHE_SECONDS", "1m"}, {"INTROSPECTION_CACHE_SECONDS", "99999999999999999999"},
-		{"AUTH_CA_BUNDLE", "no-such-file.pem"}, {"AUTH_CA_BUNDLE", "handler_test.go"},
-		{"TOKEN_VALIDATION", "both"}, {"AUTH_ISSUER", ""}, {"AUTH_ENDPOINT_JWKS", ""}, {"REQUIRED_AUDIENCE", ""},
-		{"CLAIM_NAMES", "fhirUser"},
+// Each variable's own faults are tested in package contract.
+func TestEnvironmentIsChecked(t *testing.T) {
+	for name, value := range map[string]string{
+		"INTROSPECTION_AUTH": "digest", "INTROSPECTION_CACHE_SECONDS": "301", "TOKEN_VALIDATION": "both",
+		"AUTH_CA_BUNDLE": "handler_test.go",
 	} {
-		env = maps.Clone(all)
-		env[fault[0]] = fault[1]
-		if _, err = read(); err == nil || !strings.Contains(err.Error(), fault[0]) {
-			t.Errorf("%s=%s: got %v, want an error that names it", fault[0], fault[1], err)
+		_, err := newHandler(func(n string) string {
+			if n == name {
+				return value
+			}
+			return ""
+		}, slog.New(slog.DiscardHandler))
+		if err == nil || !strings.Contains(err.Error(), name) {
+			t.Errorf("%s=%s: got %v, want an error that names it", name, value, err)
 		}
 	}
 }
 
 func TestCachedClaimsAreJudgedAnew(t *testing.T) {
 	p := &idp{status: 200, body: fmt.Sprintf(`{"active": true, "scope": "s", "exp": %d}`, now.Unix()+10)}
-	h, document, log := newHandler(t, p)
+	h, document, log := startHandler(t, p)
 	clock := now
-	h.now = func() time.Time { return clock }
-	h.source = introspectionWith(nil, tokencache.New(time.Minute, h.now))
+	h.checker = newChecker(t, contract.Environment{IntrospectionCache: time.Minute}, nil, func() time.Time { return clock })
 	ask := func(wantAuthorized, wantHit bool, wantAsked int) {
 		t.Helper()
 		log.Reset()
@@ -392,7 +365,7 @@ func TestCachedClaimsAreJudgedAnew(t *testing.T) {
 
 func TestRotatedCredentials(t *testing.T) {
 	p := &idp{apiKey: "k3y-new", status: 200, body: `{"active": true, "scope": "s"}`}
-	h, document, log := newHandler(t, p)
+	h, document, log := startHandler(t, p)
 	renewed := document.held
 	renewed.APIKey = "k3y-new"
 	renewed.HLRoleARN = "arn:aws:iam::123456789012:role/renewed"
@@ -425,7 +398,7 @@ func TestRotatedCredentials(t *testing.T) {
 
 func TestWarmUpAsksTheProviderAndSurvivesIt(t *testing.T) {
 	p := &idp{status: 200, body: `{"active": false}`}
-	h, document, log := newHandler(t, p)
+	h, document, log := startHandler(t, p)
 	if err := h.warmUp(); err != nil || p.asked.Load() != 1 {
 		t.Errorf("got %v after %d requests", err, p.asked.Load())
 	}
@@ -452,13 +425,13 @@ func TestPrivateAuthority(t *testing.T) {
 		t.Fatal(err)
 	}
 	for bundle, want := range map[string]string{"ca.pem": "authorized", "": "error"} {
-		h, document, log := newHandler(t, p)
+		h, document, log := startHandler(t, p)
 		document.held.AuthEndpointIntrospect = server.URL
 		roots, err := readRoots(bundle, dir)
 		if err != nil {
 			t.Fatal(err)
 		}
-		h.source = introspectionWith(roots, tokencache.New(0, time.Now))
+		h.checker = newChecker(t, contract.Environment{}, roots, time.Now)
 		_, _ = invoke(t, h, eventWith(theToken))
 		if got := logLine(t, log)["outcome"]; got != want {
 			t.Errorf("with bundle %q: %v, want %s", bundle, got, want)

@@ -14,9 +14,7 @@ import (
 
 	"github.com/go-jose/go-jose/v4"
 
-	"healthlake-smart-on-fhir/internal/authorize"
-	"healthlake-smart-on-fhir/internal/introspect"
-	"healthlake-smart-on-fhir/internal/jwt"
+	"healthlake-smart-on-fhir/internal/contract"
 )
 
 // The decision about a token that was verified is the one about a token that was introspected.
@@ -51,9 +49,11 @@ func TestInvokeWithVerification(t *testing.T) {
 		return text
 	}
 	newVerifying := func(t *testing.T) (*handler, *bytes.Buffer) {
-		h, _, log := newHandler(t, nil)
-		h.settings.rules = authorize.Rules{RequiredAudience: []string{"datastore"}}
-		h.source = &verification{jwt.New(issuer, provider.URL, introspect.NewTransport(nil), time.Now)}
+		h, _, log := startHandler(t, nil)
+		h.checker = newChecker(t, contract.Environment{
+			TokenValidation: contract.TokenValidationJWT, AuthIssuer: issuer, AuthEndpointJwks: provider.URL,
+			RequiredAudience: []string{"datastore"},
+		}, nil, func() time.Time { return now })
 		return h, log
 	}
 

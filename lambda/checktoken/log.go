@@ -3,86 +3,92 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"log/slog"
 	"strings"
 	"time"
 
 	"github.com/aws/aws-lambda-go/lambdacontext"
 
-	"healthlake-smart-on-fhir/internal/authorize"
+	"healthlake-smart-on-fhir/internal/checktoken"
 	"healthlake-smart-on-fhir/internal/claims"
-)
-
-// Outcomes of a call, as the log line has them.
-const (
-	outcomeAuthorized = "authorized"
-	outcomeDenied     = "denied"
-	outcomeError      = "error"
+	"healthlake-smart-on-fhir/internal/contract"
+	"healthlake-smart-on-fhir/internal/reason"
 )
 
 // redacted stands in a log line for a credential or a personal claim.
 const redacted = "[redacted]"
 
-// call collects what the one log line of a call says.
-type call struct {
+// record collects what the one log line of a call says.
+type record struct {
 	arrived    time.Time
 	event      event
-	outcome    string
-	reason     string
+	reason     reason.Reason
 	err        error
 	secretTime time.Duration
-	idpTime    time.Duration
-	requests   int  // to the identity provider
-	cacheHit   bool // the claims were kept from an earlier call
+	provider   checktoken.Usage
 	enhanced   bool
-	answer     authorize.Answer
+	result     checktoken.Result
 }
 
-// fail notes an error and hands it on.
-func (c *call) fail(reason string, err error) error {
-	c.outcome, c.reason, c.err = outcomeError, reason, err
-	return err
+// add adds what one check took at the provider.
+func (r *record) add(u checktoken.Usage) {
+	r.provider.Time += u.Time
+	r.provider.Requests += u.Requests
+	r.provider.CacheHit = u.CacheHit
 }
 
-func (c *call) decide(d authorize.Decision) {
-	c.outcome, c.reason = outcomeDenied, d.Reason
-	if d.Authorized {
-		c.outcome = outcomeAuthorized
+// fail notes an error and its reason.
+func (r *record) fail(err error) {
+	r.err = err
+	var own failure
+	var checked *checktoken.Error
+	switch {
+	case errors.As(err, &own):
+		r.reason = own.reason
+	case errors.As(err, &checked):
+		r.reason = checked.Reason
 	}
 }
 
-// write writes the line. Its level is INFO for an answer and ERROR for none.
-func (c *call) write(ctx context.Context, log *slog.Logger) {
+// write writes the line. Its level is INFO for a response and ERROR for none.
+func (r *record) write(ctx context.Context, log *slog.Logger) {
 	attributes := []slog.Attr{
-		slog.String("request_id", requestID(ctx)),
-		slog.String("operation", clip(c.event.OperationName)),
-		slog.String("outcome", c.outcome),
-		slog.String("reason", c.reason),
-		milliseconds("secret_ms", c.secretTime),
-		milliseconds("idp_ms", c.idpTime),
-		slog.Int("idp_requests", c.requests),
-		slog.Bool("cache_hit", c.cacheHit),
-		milliseconds("total_ms", time.Since(c.arrived)),
+		slog.String(contract.FieldRequestID, requestID(ctx)),
+		slog.String(contract.FieldOperation, clip(r.event.OperationName)),
+		slog.String(contract.FieldOutcome, string(r.reason.Outcome)),
+		slog.String(contract.FieldReason, r.reason.Word),
+		milliseconds(contract.FieldSecretMS, r.secretTime),
+		milliseconds(contract.FieldIdPMS, r.provider.Time),
+		slog.Int(contract.FieldIdPRequests, r.provider.Requests),
+		slog.Bool(contract.FieldCacheHit, r.provider.CacheHit),
+		milliseconds(contract.FieldTotalMS, time.Since(r.arrived)),
 	}
 	level := slog.LevelInfo
-	if c.err != nil {
+	if r.err != nil {
 		level = slog.LevelError
-		attributes = append(attributes, slog.String("error", c.err.Error()))
+		attributes = append(attributes, slog.String(contract.FieldError, r.err.Error()))
 	}
-	if c.enhanced {
-		attributes = append(attributes, slog.Group("request",
-			slog.String("datastoreEndpoint", clip(c.event.DatastoreEndpoint)),
-			slog.String("operationName", clip(c.event.OperationName)),
-			slog.String("bearerToken", redacted),
+	if r.enhanced {
+		attributes = append(attributes, r.detail()...)
+	}
+	log.LogAttrs(ctx, level, contract.LogMessage, attributes...)
+}
+
+// detail is what enhanced logging adds.
+func (r *record) detail() []slog.Attr {
+	attributes := []slog.Attr{slog.Group(contract.FieldRequest,
+		slog.String("datastoreEndpoint", clip(r.event.DatastoreEndpoint)),
+		slog.String("operationName", clip(r.event.OperationName)),
+		slog.String("bearerToken", redacted),
+	)}
+	if response := r.result.Response; response.AuthPayload != nil {
+		attributes = append(attributes, slog.Group(contract.FieldResponse,
+			slog.Any("authPayload", shown(response.AuthPayload)),
+			slog.String("iamRoleARN", response.IAMRoleARN),
 		))
-		if c.answer.AuthPayload != nil {
-			attributes = append(attributes, slog.Group("answer",
-				slog.Any("authPayload", shown(c.answer.AuthPayload)),
-				slog.String("iamRoleARN", c.answer.IAMRoleARN),
-			))
-		}
 	}
-	log.LogAttrs(ctx, level, "checkToken", attributes...)
+	return attributes
 }
 
 // impersonal are the only claims whose values the enhanced log shows. It is a list of what is known to be harmless, not of

@@ -1,75 +1,84 @@
 // Command checktoken is the Lambda function that HealthLake calls for every FHIR request of a SMART-enabled datastore: it
-// asks the identity provider whether the bearer token is good and answers within HealthLake's one second.
+// asks the identity provider whether the bearer token is good and responds within HealthLake's one second.
 package main
 
 import (
-	"context"
+	"crypto/x509"
+	"fmt"
 	"io"
 	stdlog "log"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/aws/aws-lambda-go/lambda"
 
+	"healthlake-smart-on-fhir/internal/checktoken"
+	"healthlake-smart-on-fhir/internal/contract"
 	"healthlake-smart-on-fhir/internal/introspect"
-	"healthlake-smart-on-fhir/internal/jwt"
 	"healthlake-smart-on-fhir/internal/secret"
-	"healthlake-smart-on-fhir/internal/tokencache"
 )
 
 // startWait bounds what a start waits for before it takes the first event.
 const startWait = 600 * time.Millisecond
 
-// version and revision are set by the linker: the project's version, and the last commit that changed the function.
-var version, revision = "unknown", "unknown"
-
 func main() {
 	log := slog.New(slog.NewJSONHandler(os.Stdout, nil))
-	// net/http's transport prints bytes that the provider sent unasked, and they may be anybody's claims.
+	// net/http's transport prints bytes that the provider sent without a request, and they may be anybody's claims.
 	stdlog.SetOutput(io.Discard)
-	settings, err := readSettings(os.Getenv)
+	h, err := newHandler(os.Getenv, log)
 	if err != nil {
-		log.Error("start", "error", err.Error())
+		log.Error("start", contract.FieldError, err.Error())
 		os.Exit(1)
 	}
-	h := &handler{
-		settings:  settings,
-		documents: secret.NewReader(fetchSecret(settings.secretID, os.Getenv), settings.validation == validationIntrospection, time.Now),
-		source:    newSource(settings),
-		now:       time.Now,
-		log:       log,
-	}
+	version, revision := contract.Build()
+	started := log.With("version", version, "revision", revision)
 	// A start without the secret or the provider succeeds too: each call tries again.
 	if err := h.warmUp(); err != nil {
-		log.Warn("start", "version", version, "revision", revision, "error", err.Error())
+		started.Warn("start", contract.FieldError, err.Error())
 	} else {
-		log.Info("start", "version", version, "revision", revision)
+		started.Info("start")
 	}
 	lambda.Start(h)
 }
 
-// newSource returns where the deployment wants its claims from.
-func newSource(s settings) source {
-	transport := introspect.NewTransport(s.roots)
-	if s.validation == validationJWT {
-		return &verification{jwt.New(s.issuer, s.keysURL, transport, time.Now)}
+// newHandler sets the function up from its environment. The error names the variable at fault.
+func newHandler(getenv func(string) string, log *slog.Logger) (*handler, error) {
+	environment, err := contract.ReadEnvironment(getenv)
+	if err != nil {
+		return nil, err
 	}
-	return &introspection{
-		client: introspect.New(transport),
-		method: s.introspectionAuth,
-		cache:  tokencache.New(s.cacheTime, time.Now),
+	roots, err := readRoots(environment.AuthCABundle, getenv("LAMBDA_TASK_ROOT"))
+	if err != nil {
+		return nil, fmt.Errorf("AUTH_CA_BUNDLE: %w", err)
 	}
+	checker, err := checktoken.New(environment, introspect.NewTransport(roots), time.Now)
+	if err != nil {
+		return nil, err
+	}
+	introspects := environment.TokenValidation == contract.TokenValidationIntrospection
+	return &handler{
+		secretID:  environment.SecretID,
+		documents: secret.NewReader(fetchSecret(environment.SecretID, getenv), introspects, time.Now),
+		checker:   checker,
+		log:       log,
+	}, nil
 }
 
-// warmUp reads the secret and opens the way to the provider, so that the first call finds both ready, and so that an
-// endpoint or a credential that cannot work shows in the log before anybody waits for it.
-func (h *handler) warmUp() error {
-	ctx, cancel := context.WithTimeout(context.Background(), startWait)
-	defer cancel()
-	document, err := h.readSecret(ctx)
-	if err != nil {
-		return err
+// readRoots reads the certificates that the provider's is checked against in place of the system's: a provider behind a
+// private authority has no reason to show a public one. path is a PEM file in the function's package; "" is none.
+func readRoots(path, packageRoot string) (*x509.CertPool, error) {
+	if path == "" {
+		return nil, nil
 	}
-	return h.source.warmUp(ctx, document)
+	pem, err := os.ReadFile(filepath.Join(packageRoot, path))
+	if err != nil {
+		return nil, err
+	}
+	roots := x509.NewCertPool()
+	if !roots.AppendCertsFromPEM(pem) {
+		return nil, fmt.Errorf("%s holds no certificate", path)
+	}
+	return roots, nil
 }

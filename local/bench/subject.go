@@ -9,7 +9,7 @@ import (
 	"syscall"
 	"time"
 
-	"healthlake-smart-on-fhir/internal/secret"
+	"healthlake-smart-on-fhir/internal/contract"
 	"healthlake-smart-on-fhir/local/idp"
 	"healthlake-smart-on-fhir/local/runtimeapi"
 	"healthlake-smart-on-fhir/local/sandbox"
@@ -35,7 +35,7 @@ func real(name, bootstrap, dir string, slow slowness, jwks ...any) (s subject, e
 	if s.secrets, err = secretsmanager.Start(); err != nil {
 		return s, err
 	}
-	value, err := json.Marshal(secret.Document{
+	value, err := json.Marshal(contract.Document{
 		APIKey: apiKey, AuthEndpointToken: "https://idp.example.com/token",
 		AuthEndpointIntrospect: s.provider.url + "/introspect", HLRoleARN: sandbox.ServiceRole,
 	})

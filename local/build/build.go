@@ -11,6 +11,8 @@ import (
 	"path/filepath"
 	"regexp"
 	"runtime"
+
+	"healthlake-smart-on-fhir/internal/contract"
 )
 
 var rootModule = regexp.MustCompile(`(?m)^module healthlake-smart-on-fhir$`)
@@ -51,7 +53,7 @@ func Binary(ctx context.Context, module, pkg, output, arch string, flags ...stri
 	if err != nil {
 		return fmt.Errorf("build: %w", err)
 	}
-	args := append([]string{"build", "-trimpath", "-buildvcs=false", "-ldflags", "-s -w -buildid=", "-tags", "lambda.norpc",
+	args := append([]string{"build", "-trimpath", "-buildvcs=false", "-ldflags", contract.LinkerFlags("unknown", "unknown"), "-tags", contract.BuildTags,
 		"-o", output}, flags...)
 	cmd := exec.CommandContext(ctx, "go", append(args, pkg)...)
 	cmd.Dir = module

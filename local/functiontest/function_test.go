@@ -19,7 +19,7 @@ import (
 	"testing"
 	"time"
 
-	"healthlake-smart-on-fhir/internal/secret"
+	"healthlake-smart-on-fhir/internal/contract"
 	"healthlake-smart-on-fhir/local/build"
 	"healthlake-smart-on-fhir/local/idp"
 	"healthlake-smart-on-fhir/local/runtimeapi"
@@ -392,7 +392,7 @@ func TestConnectionAndSecretAreKept(t *testing.T) {
 }
 
 func TestSecretMissingAtFirst(t *testing.T) {
-	s := start(t, sandbox.Config{Configure: func(d *secret.Document, _ map[string]string) { d.HLRoleARN = "" }})
+	s := start(t, sandbox.Config{Configure: func(d *contract.Document, _ map[string]string) { d.HLRoleARN = "" }})
 	token := getToken(t, s, sandbox.Valid)
 	result := invoke(t, s, sandbox.Event(token))
 	if result.FunctionError == nil || !strings.Contains(result.FunctionError.Message, "hl_role_arn") {
@@ -426,12 +426,12 @@ func TestSecretMissingAtFirst(t *testing.T) {
 }
 
 func TestIntrospectionAuth(t *testing.T) {
-	noKey := func(d *secret.Document) { d.APIKey = "" }
-	nothing := func(d *secret.Document) { d.APIKey, d.ClientSecret = "", "" }
+	noKey := func(d *contract.Document) { d.APIKey = "" }
+	nothing := func(d *contract.Document) { d.APIKey, d.ClientSecret = "", "" }
 	tests := []struct {
 		method string
 		wanted idp.Auth
-		change func(*secret.Document)
+		change func(*contract.Document)
 		good   bool
 	}{
 		{"bearer", idp.AuthBearer, nil, true},
@@ -450,7 +450,7 @@ func TestIntrospectionAuth(t *testing.T) {
 		t.Run(fmt.Sprintf("%s where %s is wanted, %t", test.method, test.wanted, test.good), func(t *testing.T) {
 			s := start(t, sandbox.Config{
 				Auth: test.wanted,
-				Configure: func(d *secret.Document, env map[string]string) {
+				Configure: func(d *contract.Document, env map[string]string) {
 					env["INTROSPECTION_AUTH"] = test.method
 					if test.change != nil {
 						test.change(d)
@@ -490,7 +490,7 @@ func TestRules(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			s := start(t, sandbox.Config{Configure: func(d *secret.Document, env map[string]string) {
+			s := start(t, sandbox.Config{Configure: func(d *contract.Document, env map[string]string) {
 				env["REQUIRED_AUDIENCE"] = test.audience
 				env["TRUSTED_ISSUERS"] = strings.ReplaceAll(test.issuers, "IDP", d.AuthEndpoint)
 			}})
@@ -519,7 +519,7 @@ func TestRedirectIsNotFollowed(t *testing.T) {
 	for _, status := range []int{301, 302, 303, 307, 308} {
 		redirecting := httptest.NewServer(http.RedirectHandler(elsewhere.URL, status))
 		defer redirecting.Close()
-		s := start(t, sandbox.Config{Configure: func(d *secret.Document, _ map[string]string) {
+		s := start(t, sandbox.Config{Configure: func(d *contract.Document, _ map[string]string) {
 			d.AuthEndpointIntrospect = redirecting.URL
 		}})
 		if result := invoke(t, s, sandbox.Event("a-token")); result.FunctionError == nil {
@@ -552,7 +552,7 @@ func TestStrangeAnswers(t *testing.T) {
 		fmt.Fprint(w, reply.body)
 	}))
 	defer provider.Close()
-	s := start(t, sandbox.Config{Configure: func(d *secret.Document, _ map[string]string) {
+	s := start(t, sandbox.Config{Configure: func(d *contract.Document, _ map[string]string) {
 		d.AuthEndpointIntrospect = provider.URL
 	}})
 	tests := []struct {
@@ -599,8 +599,8 @@ func TestStrangeAnswers(t *testing.T) {
 func TestLog(t *testing.T) {
 	for _, enhanced := range []bool{false, true} {
 		t.Run(fmt.Sprintf("enhanced %t", enhanced), func(t *testing.T) {
-			s := start(t, sandbox.Config{Configure: func(d *secret.Document, _ map[string]string) {
-				d.LambdaEnhancedLogging = secret.Flag(enhanced)
+			s := start(t, sandbox.Config{Configure: func(d *contract.Document, _ map[string]string) {
+				d.LambdaEnhancedLogging = contract.Flag(enhanced)
 			}})
 			var secrets []string // whatever must not be in the log
 			var ids []string

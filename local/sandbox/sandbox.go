@@ -10,7 +10,7 @@ import (
 	"fmt"
 	"time"
 
-	"healthlake-smart-on-fhir/internal/secret"
+	"healthlake-smart-on-fhir/internal/contract"
 	"healthlake-smart-on-fhir/local/idp"
 	"healthlake-smart-on-fhir/local/runtimeapi"
 	"healthlake-smart-on-fhir/local/secretsmanager"
@@ -44,7 +44,7 @@ type Config struct {
 	Auth idp.Auth
 	// Configure changes the secret's document, which names the provider's endpoints already, and the function's
 	// environment before the function starts; nil changes nothing.
-	Configure func(*secret.Document, map[string]string)
+	Configure func(*contract.Document, map[string]string)
 }
 
 // Sandbox is a running set-up.
@@ -53,7 +53,7 @@ type Sandbox struct {
 	Secrets  *secretsmanager.Server
 	Function *runtimeapi.Function
 	// Document is the secret's value; PutDocument stores it once more after a change.
-	Document secret.Document
+	Document contract.Document
 }
 
 // Start starts everything; the function has asked for its first event when it returns.
@@ -69,7 +69,7 @@ func Start(ctx context.Context, cfg Config) (*Sandbox, error) {
 }
 
 func (s *Sandbox) start(ctx context.Context, cfg Config) (err error) {
-	s.Document = secret.Document{
+	s.Document = contract.Document{
 		// Characters that only a correct encoding brings across.
 		ClientID:        "resource server:1/ü",
 		ClientSecret:    "s+%:&=?é " + rand.Text(),

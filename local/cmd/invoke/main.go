@@ -17,7 +17,7 @@ import (
 	"syscall"
 	"time"
 
-	"healthlake-smart-on-fhir/internal/secret"
+	"healthlake-smart-on-fhir/internal/contract"
 	"healthlake-smart-on-fhir/local/build"
 	"healthlake-smart-on-fhir/local/sandbox"
 )
@@ -53,7 +53,7 @@ func run(ctx context.Context, args []string, out io.Writer) (err error) {
 	}
 	box, err := sandbox.Start(ctx, sandbox.Config{
 		Bootstrap: bootstrap,
-		Configure: func(d *secret.Document, _ map[string]string) { d.LambdaEnhancedLogging = true },
+		Configure: func(d *contract.Document, _ map[string]string) { d.LambdaEnhancedLogging = true },
 	})
 	if err != nil {
 		return err

@@ -17,11 +17,12 @@ import (
 	"time"
 
 	"healthlake-smart-on-fhir/cmd/preflight/internal/checklist"
-	"healthlake-smart-on-fhir/internal/authorize"
+	"healthlake-smart-on-fhir/internal/checktoken"
 	"healthlake-smart-on-fhir/internal/claims"
 	"healthlake-smart-on-fhir/internal/config"
+	"healthlake-smart-on-fhir/internal/contract"
 	"healthlake-smart-on-fhir/internal/introspect"
-	"healthlake-smart-on-fhir/internal/jwt"
+	"healthlake-smart-on-fhir/internal/reason"
 )
 
 // Of HealthLake's 1,000 ms the function gives the provider less than 900; beyond 300 a slow moment uses them up.
@@ -347,91 +348,51 @@ func refusal(err error, auth introspect.Auth) (reason, mend string) {
 	return "the credentials or the endpoint cannot be used", "correct authEndpointIntrospect and introspectionAuth"
 }
 
-// Token asks about a real token and returns what HealthLake would get for it, nil if that would be an error. role is what
-// HealthLake would assume, and endpoint the datastore's.
-func (p *Provider) Token(ctx context.Context, token, endpoint, role string, now time.Time, l *checklist.List) []byte {
-	d, ok := p.decide(ctx, token, endpoint, now, l)
-	if !ok {
+// Token checks a real token as the function would and returns what HealthLake would get for it, nil if that would be an
+// error. endpoint is the datastore's.
+func (p *Provider) Token(ctx context.Context, token, endpoint string, now time.Time, l *checklist.List) []byte {
+	environment, document := p.cfg.Environment(), p.cfg.Document()
+	auth, missing := p.secrets.auth(p.cfg)
+	if missing != "" && environment.TokenValidation != contract.TokenValidationJWT {
+		l.Skip(checkToken, missing)
 		return nil
 	}
-	answer, err := authorize.NewAnswer(d, p.cfg.AuthEndpointToken, endpoint, role)
-	var text []byte
-	if err == nil {
-		text, err = answer.JSON()
-	}
+	environment.IntrospectionAuth = string(auth.Method)
+	document.ClientSecret, document.APIKey = auth.ClientSecret, auth.APIKey
+	checker, err := checktoken.New(environment, p.transport, func() time.Time { return now })
 	if err != nil {
-		l.Fail(checkToken, "the answer cannot be written", "report this with the provider's introspection answer")
+		l.Fail(checkToken, err.Error(), "report this")
 		return nil
 	}
-	if d.Authorized {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	result, err := checker.Check(ctx, token, endpoint, document)
+	if err != nil {
+		cause, fix := undecided(err, auth)
+		l.Fail(checkToken, cause, fix)
+		return nil
+	}
+	text, err := result.Response.JSON()
+	switch {
+	case err != nil:
+		l.Fail(checkToken, reason.Response.Meaning, reason.Response.Fix)
+		return nil
+	case result.Reason == reason.Active:
 		l.OK(checkToken, "authorized")
-	} else {
-		l.Warn(checkToken, "denied: "+d.Reason, denialAdvice(d.Reason))
+	default:
+		l.Warn(checkToken, "denied: "+result.Reason.Word+": "+plain(result.Reason.Meaning), plain(result.Reason.Fix))
 	}
 	return text
 }
 
-// decide judges a token as the function would; ok is false where the function could not, and the row says why.
-func (p *Provider) decide(ctx context.Context, token, endpoint string, now time.Time, l *checklist.List) (d authorize.Decision, ok bool) {
-	if !authorize.WellFormed(token) {
-		return authorize.Deny(authorize.ReasonMalformedToken, now), true
+// undecided is what to say and to do about an error of checking a token.
+func undecided(err error, auth introspect.Auth) (cause, fix string) {
+	var failed *checktoken.Error
+	if errors.As(err, &failed) && failed.Reason == reason.Keys {
+		return err.Error(), plain(reason.Keys.Fix)
 	}
-	set, mend, reason := p.claims(ctx, token, now)
-	if refusal := new(jwt.Refusal); errors.As(reason, &refusal) {
-		return authorize.Deny(refusal.Reason, now), true
-	}
-	switch {
-	case reason != nil && mend == "":
-		l.Skip(checkToken, reason.Error())
-	case reason != nil:
-		l.Fail(checkToken, reason.Error(), mend)
-	default:
-		return authorize.Decide(set, endpoint, now, authorize.Rules{
-			RequiredAudience: p.cfg.RequiredAudience, TrustedIssuers: p.cfg.TrustedIssuers,
-			RequiredScopes: p.cfg.RequiredScope, ClaimNames: p.cfg.ClaimNames}), true
-	}
-	return d, false
+	return refusal(err, auth)
 }
 
-// claims gets a token's claims from where the function would. Without a mend, there is nothing wrong but the lack of
-// credentials here.
-func (p *Provider) claims(ctx context.Context, token string, now time.Time) (set claims.Set, mend string, err error) {
-	if p.cfg.TokenValidation == config.TokenValidationJWT {
-		ctx, cancel := context.WithTimeout(ctx, patience)
-		defer cancel()
-		verifier := jwt.New(p.cfg.AuthIssuer, p.cfg.AuthEndpointJwks, p.transport, func() time.Time { return now })
-		set, err = verifier.Claims(ctx, token)
-		return set, "correct authEndpointJwks", err
-	}
-	auth, missing := p.secrets.auth(p.cfg)
-	if missing != "" {
-		return nil, "", errors.New(missing)
-	}
-	if set, err = p.ask(ctx, auth, token, patience); err != nil {
-		reason, mend := refusal(err, auth)
-		return nil, mend, errors.New(reason)
-	}
-	return set, "", nil
-}
-
-func denialAdvice(reason string) string {
-	switch reason {
-	case authorize.ReasonInactive:
-		return "get a new token from this very provider"
-	case authorize.ReasonExpired, authorize.ReasonNotYetValid:
-		return "get a new token, and compare the clocks"
-	case authorize.ReasonNotAccessToken:
-		return "give the access token, not the refresh or ID token"
-	case authorize.ReasonAudience:
-		return "have the client ask for the audience in requiredAudience; for datastore give --datastore-endpoint too"
-	case authorize.ReasonIssuer:
-		return "add the token's iss to trustedIssuers, or with jwt make it authIssuer, if you trust it"
-	case authorize.ReasonScope:
-		return "have the client ask for the scopes in requiredScope"
-	case authorize.ReasonMalformedToken:
-		return "give the token alone, without Bearer and without spaces"
-	case jwt.ReasonNotJWT, jwt.ReasonAlgorithm, jwt.ReasonUnknownKey, jwt.ReasonSignature:
-		return "have the provider issue JWTs that its published keys verify; see docs/operations.md"
-	}
-	return "a claim has a type that it cannot have: mend it at the provider"
-}
+// plain is a text of the table of reasons without its Markdown.
+func plain(text string) string { return strings.ReplaceAll(text, "`", "") }

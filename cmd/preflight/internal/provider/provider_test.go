@@ -427,7 +427,7 @@ func TestJudgeTime(t *testing.T) {
 }
 
 func TestToken(t *testing.T) {
-	const endpoint, role = "https://healthlake.eu-west-2.amazonaws.com/datastore/1/r4/", "arn:aws:iam::210987654321:role/r"
+	const endpoint = "https://healthlake.eu-west-2.amazonaws.com/datastore/1/r4/"
 	for _, test := range []struct {
 		name, token string
 		change      func(*config.Config)
@@ -455,7 +455,7 @@ func TestToken(t *testing.T) {
 			cfg := p.config()
 			test.change(&cfg)
 			var l checklist.List
-			text := New(cfg, Secrets{}, p.roots, 1).Token(context.Background(), test.token, endpoint, role, time.Now(), &l)
+			text := New(cfg, Secrets{}, p.roots, 1).Token(context.Background(), test.token, endpoint, time.Now(), &l)
 			if r := row(t, l, checkToken); r.Status != test.status || !strings.Contains(r.Reason, test.reason) {
 				t.Errorf("got %+v", r)
 			}
@@ -473,7 +473,7 @@ func TestToken(t *testing.T) {
 				t.Fatal(err)
 			}
 			if answer.AuthPayload["isAuthorized"] != test.authorized || answer.AuthPayload["aud"] != endpoint ||
-				answer.AuthPayload["iss"] != cfg.AuthEndpointToken || answer.IAMRoleARN != role {
+				answer.AuthPayload["iss"] != cfg.AuthEndpointToken || answer.IAMRoleARN != cfg.Names().ServiceRoleARN {
 				t.Errorf("got %s", text)
 			}
 			if test.authorized == true && answer.AuthPayload["fhirUser"] != "Practitioner/1" {

@@ -1,11 +1,11 @@
-package secret_test
+package contract_test
 
 import (
 	"encoding/json"
 	"strings"
 	"testing"
 
-	"healthlake-smart-on-fhir/internal/secret"
+	"healthlake-smart-on-fhir/internal/contract"
 )
 
 const complete = `{"client_id":"id","client_secret":"s3cret","auth_endpoint":"https://idp/","auth_endpoint_token":"https://idp/t",` +
@@ -13,11 +13,11 @@ const complete = `{"client_id":"id","client_secret":"s3cret","auth_endpoint":"ht
 	`"lambda_enhanced_logging":"true"}`
 
 func TestDocumentIsWrittenAsItIsRead(t *testing.T) {
-	d, err := secret.Parse([]byte(complete), true)
+	d, err := contract.ParseDocument([]byte(complete), true)
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := secret.Document{
+	want := contract.Document{
 		ClientID: "id", ClientSecret: "s3cret", AuthEndpoint: "https://idp/", AuthEndpointToken: "https://idp/t",
 		AuthEndpointIntrospect: "https://idp/i", APIKey: "k3y", HLRoleARN: "arn:role", HLDatastoreName: "ds",
 		LambdaEnhancedLogging: true,
@@ -44,7 +44,7 @@ func TestParseNamesWhatIsWrongAndQuotesNothing(t *testing.T) {
 		strings.Replace(complete, "arn:role", "", 1):          "missing hl_role_arn",
 		strings.Replace(complete, `"https://idp/i"`, `{}`, 1): "field auth_endpoint_introspect is not a string",
 	} {
-		_, err := secret.Parse([]byte(text), true)
+		_, err := contract.ParseDocument([]byte(text), true)
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: got %v, want %q", text, err, want)
 		}
@@ -55,11 +55,11 @@ func TestParseNamesWhatIsWrongAndQuotesNothing(t *testing.T) {
 }
 
 func TestFlag(t *testing.T) {
-	for text, want := range map[string]secret.Flag{
+	for text, want := range map[string]contract.Flag{
 		`"true"`: true, `"True"`: true, `true`: true,
 		`"false"`: false, `false`: false, `""`: false, `"yes"`: false, `1`: false, `null`: false, `{}`: false,
 	} {
-		var got secret.Flag
+		var got contract.Flag
 		if err := json.Unmarshal([]byte(text), &got); err != nil || got != want {
 			t.Errorf("%s: got %t, %v, want %t", text, got, err, want)
 		}
@@ -71,7 +71,7 @@ func FuzzParse(f *testing.F) {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, text []byte) {
-		d, err := secret.Parse(text, true)
+		d, err := contract.ParseDocument(text, true)
 		if (err == nil) != (d.AuthEndpointToken != "" && d.AuthEndpointIntrospect != "" && d.HLRoleARN != "") {
 			t.Errorf("%v with %+v", err, d)
 		}
@@ -80,10 +80,10 @@ func FuzzParse(f *testing.F) {
 
 func TestTheIntrospectionEndpointIsNeededOnlyForIntrospection(t *testing.T) {
 	without := []byte(strings.Replace(complete, "https://idp/i", "", 1))
-	if _, err := secret.Parse(without, true); err == nil || !strings.Contains(err.Error(), "auth_endpoint_introspect") {
+	if _, err := contract.ParseDocument(without, true); err == nil || !strings.Contains(err.Error(), "auth_endpoint_introspect") {
 		t.Errorf("with introspection: %v", err)
 	}
-	if _, err := secret.Parse(without, false); err != nil {
+	if _, err := contract.ParseDocument(without, false); err != nil {
 		t.Errorf("without: %v", err)
 	}
 }

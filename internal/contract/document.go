@@ -1,6 +1,4 @@
-// Package secret is the contract between the stack that writes the deployment's secret and the function that reads it:
-// the JSON document, and a reader that keeps the last good one.
-package secret
+package contract
 
 import (
 	"encoding/json"
@@ -50,10 +48,10 @@ func (f *Flag) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
-// Parse reads a document and checks that it holds what every call needs: the token endpoint, the service role, and the
+// ParseDocument reads a document and checks that it holds what every call needs: the token endpoint, the service role, and the
 // introspection endpoint where the deployment introspects. Unknown fields are ignored. The error names fields and never
 // contains a value.
-func Parse(value []byte, introspects bool) (Document, error) {
+func ParseDocument(value []byte, introspects bool) (Document, error) {
 	var d Document
 	if err := json.Unmarshal(value, &d); err != nil {
 		var mistyped *json.UnmarshalTypeError

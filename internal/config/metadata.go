@@ -1,9 +1,9 @@
-package stacks
+package config
 
 import (
 	"slices"
 
-	"healthlake-smart-on-fhir/internal/config"
+	"healthlake-smart-on-fhir/internal/contract"
 )
 
 // discovery is the SMART discovery document (SMART App Launch 2.2, section "Conformance") that HealthLake serves under
@@ -27,25 +27,26 @@ type discovery struct {
 	CodeChallengeMethodsSupported []string `json:"code_challenge_methods_supported"`
 }
 
-// Metadata is the datastore's identity provider metadata: a JSON object that depends on cfg alone, byte for byte. An
-// endpoint that cfg leaves empty is not in it.
-func Metadata(cfg config.Config) (string, error) {
+// Metadata is the datastore's identity provider metadata: a JSON object that depends on c alone, byte for byte. An endpoint
+// that c leaves empty is not in it.
+func (c Config) Metadata() string {
 	d := discovery{
-		Issuer:                cfg.AuthIssuer,
-		JwksURI:               cfg.AuthEndpointJwks,
-		AuthorizationEndpoint: cfg.AuthEndpointAuthorize,
-		TokenEndpoint:         cfg.AuthEndpointToken,
-		RegistrationEndpoint:  cfg.AuthEndpointRegister,
-		ManagementEndpoint:    cfg.AuthEndpointManage,
-		RevocationEndpoint:    cfg.AuthEndpointRevoke,
-		ScopesSupported:       cfg.SmartScopes,
-		GrantTypesSupported:   cfg.GrantTypes,
-		Capabilities:          cfg.SmartCapabilities,
+		Issuer:                c.AuthIssuer,
+		JwksURI:               c.AuthEndpointJwks,
+		AuthorizationEndpoint: c.AuthEndpointAuthorize,
+		TokenEndpoint:         c.AuthEndpointToken,
+		RegistrationEndpoint:  c.AuthEndpointRegister,
+		ManagementEndpoint:    c.AuthEndpointManage,
+		RevocationEndpoint:    c.AuthEndpointRevoke,
+		ScopesSupported:       c.SmartScopes,
+		GrantTypesSupported:   c.GrantTypes,
+		Capabilities:          c.SmartCapabilities,
 		// SMART requires S256 and forbids plain; HealthLake checks both.
 		CodeChallengeMethodsSupported: []string{"S256"},
 	}
-	if slices.Contains(cfg.GrantTypes, "authorization_code") {
+	if slices.Contains(c.GrantTypes, "authorization_code") {
 		d.ResponseTypesSupported = []string{"code"}
 	}
-	return compactJSON(d)
+	text, _ := contract.CompactJSON(d) // strings can always be written
+	return string(text)
 }

@@ -1,36 +1,34 @@
-package stacks
+package config
 
 import (
 	"encoding/json"
 	"strings"
 	"testing"
-
-	"healthlake-smart-on-fhir/internal/config"
 )
 
 // Byte for byte: another order of the fields would replace every deployed datastore.
 func TestMetadata(t *testing.T) {
-	full := sample()
+	full := providerSample()
 	full.AuthEndpointRegister = "https://idp.example/oauth2/register"
 	full.AuthEndpointManage = "https://idp.example/account?a=1&b=2"
 
-	v1 := sample()
-	v1.AuthorizationStrategy = config.StrategySMARTV1
+	v1 := providerSample()
+	v1.AuthorizationStrategy = StrategySMARTV1
 	v1.SmartCapabilities = []string{"launch-standalone", "permission-v1"}
 	v1.SmartScopes = []string{"patient/*.read"}
 	v1.AuthIssuer, v1.AuthEndpointJwks, v1.AuthEndpointRevoke = "", "", ""
 
-	v22 := sample()
+	v22 := providerSample()
 	v22.SmartCapabilities = []string{"permission-v2", "permission-v2.2"}
 	v22.SmartScopes = []string{"patient/Observation.rs?category=laboratory&status=final"}
 	v22.GrantTypes = []string{"client_credentials"}
 
 	for _, test := range []struct {
 		name string
-		cfg  config.Config
+		cfg  Config
 		want []string
 	}{
-		{"sample", sample(), []string{
+		{"sample", providerSample(), []string{
 			`{"issuer":"https://idp.example/"`,
 			`"jwks_uri":"https://idp.example/.well-known/jwks.json"`,
 			`"authorization_endpoint":"https://idp.example/oauth2/auth"`,
@@ -78,10 +76,7 @@ func TestMetadata(t *testing.T) {
 		}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			got, err := Metadata(test.cfg)
-			if err != nil {
-				t.Fatal(err)
-			}
+			got := test.cfg.Metadata()
 			if want := strings.Join(test.want, ","); got != want {
 				t.Errorf("got  %s\nwant %s", got, want)
 			}
@@ -94,14 +89,27 @@ func TestMetadata(t *testing.T) {
 
 // The introspection endpoint may change without a new datastore, and credentials have no place in a public document.
 func TestMetadataHoldsNothingPrivate(t *testing.T) {
-	cfg := sample()
-	got, err := Metadata(cfg)
-	if err != nil {
-		t.Fatal(err)
-	}
+	cfg := providerSample()
+	got := cfg.Metadata()
 	for _, private := range []string{cfg.AuthEndpointIntrospect, cfg.ClientID, cfg.ClientSecret, cfg.SrvAPIKey} {
 		if strings.Contains(got, private) {
 			t.Errorf("%s is in %s", private, got)
 		}
+	}
+}
+
+func providerSample() Config {
+	return Config{
+		ClientID: "client-of-ours", ClientSecret: "secret-of-ours", SrvAPIKey: "key-of-ours",
+		AuthEndpointToken:      "https://idp.example/oauth2/token",
+		AuthEndpointIntrospect: "https://idp.example/admin/oauth2/introspect",
+		AuthEndpointAuthorize:  "https://idp.example/oauth2/auth",
+		AuthIssuer:             "https://idp.example/",
+		AuthEndpointJwks:       "https://idp.example/.well-known/jwks.json",
+		AuthEndpointRevoke:     "https://idp.example/oauth2/revoke",
+		AuthorizationStrategy:  StrategySMART,
+		SmartCapabilities:      []string{"launch-standalone", "sso-openid-connect", "permission-v1", "permission-v2"},
+		SmartScopes:            []string{"openid", "patient/*.rs"},
+		GrantTypes:             []string{"authorization_code", "client_credentials"},
 	}
 }

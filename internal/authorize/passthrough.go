@@ -1,0 +1,87 @@
+package authorize
+
+import (
+	"encoding/json"
+	"maps"
+	"slices"
+	"strings"
+
+	"healthlake-smart-on-fhir/internal/claims"
+	"healthlake-smart-on-fhir/internal/contract"
+	"healthlake-smart-on-fhir/internal/reason"
+)
+
+// reserved are the names that no provider may fill: HealthLake trusts them because this function sets them. active and ext
+// do not go through.
+var reserved = []string{"isAuthorized", "iss", "aud", "iamRoleARN", "iat", "nbf", "exp", "scope", "active", "ext"}
+
+// notFromExt are claims that decide about the token or name its holder. ext comes from the login application, so it must
+// not set these claims.
+var notFromExt = []string{"scp", "sub", "client_id", "username", "token_type", "token_use", "typ", "jti", "azp", "cid", "cnf"}
+
+// passThrough returns the claims that go to HealthLake unchanged. The SMART launch context (fhirUser, patient, encounter and
+// so on) that ORY nests in ext is lifted to the top where the top has none, and mapped claims get the names that HealthLake
+// knows.
+func passThrough(set claims.Set, names map[string]string) claims.Set {
+	passed := maps.Clone(set)
+	for name, value := range set.Object("ext") {
+		if !passed.Has(name) && !isOneOf(notFromExt, name) {
+			passed[name] = value
+		}
+	}
+	mapped := claims.Set{}
+	for name, here := range names {
+		if passed.Has(here) {
+			mapped[name] = passed[here]
+		}
+	}
+	maps.Copy(passed, mapped)
+	maps.DeleteFunc(passed, func(name string, _ json.RawMessage) bool { return isOneOf(reserved, name) })
+	return passed
+}
+
+// isOneOf ignores case, in case HealthLake does.
+func isOneOf(names []string, name string) bool {
+	return slices.ContainsFunc(names, func(n string) bool { return strings.EqualFold(n, name) })
+}
+
+// readScope fills in the scope, and checks that the token has every required one.
+func (d *Decision) readScope(set claims.Set, rules Rules) reason.Reason {
+	var err error
+	if d.scope, err = scopeOf(set, rules.ClaimNames["scope"]); err != nil {
+		return reason.MalformedClaim
+	}
+	if !grants(d.scope, rules.RequiredScopes) {
+		return reason.Scope
+	}
+	return reason.Active
+}
+
+// scopeOf returns the scope claim as JSON text, byte for byte where it is a string (RFC 7662 section 2.2). An array, and
+// Okta's scp where there is no scope, are joined with spaces. A claim named mapped comes before both.
+func scopeOf(set claims.Set, mapped string) (json.RawMessage, error) {
+	for _, name := range []string{mapped, "scope", "scp"} {
+		if !set.Has(name) {
+			continue
+		}
+		if _, err := set.Text(name); err == nil {
+			return set[name], nil
+		}
+		list, err := set.List(name)
+		if err != nil {
+			return nil, err
+		}
+		return contract.CompactJSON(strings.Join(list, " "))
+	}
+	return json.RawMessage(`""`), nil
+}
+
+// grants tells whether every required scope is a word of the scope claim.
+func grants(scope json.RawMessage, required []string) bool {
+	var text string
+	if err := json.Unmarshal(scope, &text); err != nil {
+		return false
+	}
+	granted := strings.Split(text, " ") // RFC 6749 section 3.3: separated by spaces, and by nothing else
+	return !slices.ContainsFunc(required, func(s string) bool { return !slices.Contains(granted, s) })
+}

@@ -1,0 +1,138 @@
+// Package checktoken goes the way from a bearer token to HealthLake's response: token, claims, decision, response. The
+// function and the preflight check both use it, so that preflight shows what HealthLake would get.
+package checktoken
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"healthlake-smart-on-fhir/internal/authorize"
+	"healthlake-smart-on-fhir/internal/claims"
+	"healthlake-smart-on-fhir/internal/contract"
+	"healthlake-smart-on-fhir/internal/introspect"
+	"healthlake-smart-on-fhir/internal/jwt"
+	"healthlake-smart-on-fhir/internal/reason"
+	"healthlake-smart-on-fhir/internal/tokencache"
+)
+
+// Checker checks tokens for one deployment. It is safe for concurrent use and keeps connections, keys and, where the
+// deployment asks for it, claims; so a process needs one.
+type Checker struct {
+	source source
+	rules  authorize.Rules
+	now    func() time.Time
+}
+
+// source is where the claims about a token come from. What follows from them is the same for each source.
+type source interface {
+	// find returns what the provider states about a token. The error is a *jwt.Refusal where the token must be denied, and
+	// otherwise an *Error.
+	find(ctx context.Context, token string, document contract.Document) (found, error)
+	// warmUp does ahead of the first token what would make it wait.
+	warmUp(ctx context.Context, document contract.Document) error
+}
+
+// found is what a source returns, with an error too: the claims, and what it took to get them.
+type found struct {
+	claims   claims.Set
+	requests int
+	cacheHit bool
+}
+
+// New returns a checker for a deployment's environment. It sends its requests to the provider through transport, which must
+// not follow redirects. Its clock is now. The error names the variable at fault.
+func New(e contract.Environment, transport http.RoundTripper, now func() time.Time) (*Checker, error) {
+	c := &Checker{
+		now: now,
+		rules: authorize.Rules{
+			RequiredAudience: e.RequiredAudience,
+			TrustedIssuers:   e.TrustedIssuers,
+			RequiredScopes:   e.RequiredScope,
+			ClaimNames:       e.ClaimNames,
+		},
+	}
+	if e.TokenValidation == contract.TokenValidationJWT {
+		c.source = &verification{jwt.New(e.AuthIssuer, e.AuthEndpointJwks, transport, now)}
+		return c, nil
+	}
+	method, err := introspect.ParseMethod(e.IntrospectionAuth)
+	if err != nil {
+		return nil, fmt.Errorf("INTROSPECTION_AUTH: %w", err)
+	}
+	c.source = &introspection{
+		client: introspect.New(transport),
+		method: method,
+		cache:  tokencache.New(e.IntrospectionCache, now),
+	}
+	return c, nil
+}
+
+// Result is what came of checking one token.
+type Result struct {
+	Response authorize.Response
+	Reason   reason.Reason
+	Provider Usage
+}
+
+// Usage is what a check took at the provider. It is set with an error too.
+type Usage struct {
+	Time     time.Duration
+	Requests int
+	CacheHit bool // the claims were kept from an earlier check
+}
+
+// Error is every error of Check and WarmUp. Its text holds neither the token nor a credential nor anything of a
+// provider's response.
+type Error struct {
+	Reason reason.Reason
+	cause  error
+}
+
+func (e *Error) Error() string { return e.cause.Error() }
+
+// Unwrap gives the error of the package that failed.
+func (e *Error) Unwrap() error { return e.cause }
+
+// WarmUp opens the way to the provider, so that the first token finds it open, and so that an endpoint or a credential that
+// cannot work is noticed before anybody waits for it.
+func (c *Checker) WarmUp(ctx context.Context, document contract.Document) error {
+	return c.source.warmUp(ctx, document)
+}
+
+// Check returns HealthLake's response about a token for the datastore at endpoint. The settings that may change without a
+// deployment come from document. A token that the provider does not call good is no error: the response denies it. An error,
+// always an *Error, means that there is no decision; the result then has nothing but its Provider. The context's deadline
+// bounds the whole check.
+func (c *Checker) Check(ctx context.Context, token, endpoint string, document contract.Document) (Result, error) {
+	decision, usage, err := c.decide(ctx, token, endpoint, document)
+	if err != nil {
+		return Result{Provider: usage}, err
+	}
+	return Result{
+		Response: authorize.NewResponse(decision, document.AuthEndpointToken, endpoint, document.HLRoleARN),
+		Reason:   decision.Reason,
+		Provider: usage,
+	}, nil
+}
+
+// decide gets the claims of a token and judges them.
+func (c *Checker) decide(
+	ctx context.Context, token, endpoint string, document contract.Document,
+) (authorize.Decision, Usage, error) {
+	if !authorize.WellFormed(token) {
+		return authorize.Deny(reason.MalformedToken, c.now()), Usage{}, nil
+	}
+	begin := time.Now()
+	found, err := c.source.find(ctx, token, document)
+	usage := Usage{Time: time.Since(begin), Requests: found.requests, CacheHit: found.cacheHit}
+	if refusal := new(jwt.Refusal); errors.As(err, &refusal) {
+		return authorize.Deny(refusal.Reason, c.now()), usage, nil
+	}
+	if err != nil {
+		return authorize.Decision{}, usage, err
+	}
+	return authorize.Decide(found.claims, endpoint, c.now(), c.rules), usage, nil
+}

@@ -1,0 +1,34 @@
+package checktoken
+
+import (
+	"context"
+	"errors"
+
+	"healthlake-smart-on-fhir/internal/contract"
+	"healthlake-smart-on-fhir/internal/jwt"
+	"healthlake-smart-on-fhir/internal/reason"
+)
+
+// verification verifies tokens by the provider's keys (RFC 7519), for providers that cannot be asked.
+type verification struct {
+	verifier *jwt.Verifier
+}
+
+func (s *verification) find(ctx context.Context, token string, _ contract.Document) (found, error) {
+	set, err := s.verifier.Claims(ctx, token)
+	if refusal := new(jwt.Refusal); errors.As(err, &refusal) {
+		return found{}, err
+	}
+	return found{claims: set}, keysError(err)
+}
+
+func (s *verification) warmUp(ctx context.Context, _ contract.Document) error {
+	return keysError(s.verifier.Load(ctx))
+}
+
+func keysError(err error) error {
+	if err == nil {
+		return nil
+	}
+	return &Error{Reason: reason.Keys, cause: err}
+}

@@ -1,0 +1,47 @@
+package config
+
+import (
+	"time"
+
+	"healthlake-smart-on-fhir/internal/contract"
+)
+
+// Names returns the names of the deployment's resources.
+func (c Config) Names() contract.Names {
+	return contract.NamesOf(c.Prefix, c.DatastoreName, c.Account, c.Region)
+}
+
+// Environment returns what the deployment fixes for the checkToken function. The secret's id and the authorities' file are
+// the caller's to add.
+func (c Config) Environment() contract.Environment {
+	e := contract.Environment{
+		TokenValidation:    c.TokenValidation,
+		IntrospectionAuth:  c.IntrospectionAuth,
+		RequiredAudience:   c.RequiredAudience,
+		RequiredScope:      c.RequiredScope,
+		TrustedIssuers:     c.TrustedIssuers,
+		ClaimNames:         c.ClaimNames,
+		IntrospectionCache: time.Duration(c.IntrospectionCacheSeconds) * time.Second,
+	}
+	if c.TokenValidation == contract.TokenValidationJWT {
+		e.AuthIssuer, e.AuthEndpointJwks = c.AuthIssuer, c.AuthEndpointJwks
+	}
+	return e
+}
+
+// Document returns the secret's document. The credentials are as the context has them; CloudFormation or the caller may
+// know others.
+func (c Config) Document() contract.Document {
+	names := c.Names()
+	return contract.Document{
+		ClientID:               c.ClientID,
+		ClientSecret:           c.ClientSecret,
+		AuthEndpoint:           c.AuthEndpoint,
+		AuthEndpointToken:      c.AuthEndpointToken,
+		AuthEndpointIntrospect: c.AuthEndpointIntrospect,
+		APIKey:                 c.SrvAPIKey,
+		HLRoleARN:              names.ServiceRoleARN,
+		HLDatastoreName:        names.Datastore,
+		LambdaEnhancedLogging:  contract.Flag(c.LambdaEnhancedLogging),
+	}
+}

@@ -1,0 +1,65 @@
+package contract_test
+
+import (
+	"maps"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"healthlake-smart-on-fhir/internal/contract"
+)
+
+var variables = map[string]string{
+	"SECRET_ID": "other", "INTROSPECTION_AUTH": "post", "REQUIRED_AUDIENCE": "datastore",
+	"TRUSTED_ISSUERS": "https://a.example/ https://b.example/", "INTROSPECTION_CACHE_SECONDS": "300",
+	"TOKEN_VALIDATION": "jwt", "AUTH_ISSUER": "https://idp.example/", "AUTH_ENDPOINT_JWKS": "https://idp.example/jwks",
+	"REQUIRED_SCOPE": "fhir launch", "CLAIM_NAMES": `{"fhirUser":"https://clinic.example/fhirUser?a&b"}`, "AUTH_CA_BUNDLE": "ca.pem",
+}
+
+func read(variables map[string]string) (contract.Environment, error) {
+	return contract.ReadEnvironment(func(name string) string { return variables[name] })
+}
+
+func TestEnvironmentIsReadAsItIsWritten(t *testing.T) {
+	got, err := read(variables)
+	want := contract.Environment{
+		SecretID: "other", TokenValidation: "jwt", IntrospectionAuth: "post", IntrospectionCache: 5 * time.Minute,
+		AuthIssuer: "https://idp.example/", AuthEndpointJwks: "https://idp.example/jwks", AuthCABundle: "ca.pem",
+		RequiredAudience: []string{"datastore"}, TrustedIssuers: []string{"https://a.example/", "https://b.example/"},
+		RequiredScope: []string{"fhir", "launch"},
+		ClaimNames:    map[string]string{"fhirUser": "https://clinic.example/fhirUser?a&b"},
+	}
+	if err != nil || !reflect.DeepEqual(got, want) {
+		t.Errorf("got %+v, %v, want %+v", got, err, want)
+	}
+	if written := want.Variables(); !maps.Equal(written, variables) {
+		t.Errorf("got %v, want %v", written, variables)
+	}
+}
+
+func TestEnvironmentDefaults(t *testing.T) {
+	got, err := read(nil)
+	want := contract.Environment{SecretID: "SOF-HL", TokenValidation: "introspection",
+		RequiredAudience: []string{}, TrustedIssuers: []string{}, RequiredScope: []string{}}
+	if err != nil || !reflect.DeepEqual(got, want) {
+		t.Errorf("got %+v, %v, want %+v", got, err, want)
+	}
+	if written := got.Variables(); len(written) != 0 {
+		t.Errorf("the defaults need the variables %v", written)
+	}
+}
+
+func TestEnvironmentFaultsNameTheVariable(t *testing.T) {
+	for _, fault := range [][2]string{
+		{"INTROSPECTION_CACHE_SECONDS", "301"}, {"INTROSPECTION_CACHE_SECONDS", "-1"}, {"INTROSPECTION_CACHE_SECONDS", "1m"},
+		{"INTROSPECTION_CACHE_SECONDS", "99999999999999999999"}, {"TOKEN_VALIDATION", "both"}, {"AUTH_ISSUER", ""},
+		{"AUTH_ENDPOINT_JWKS", ""}, {"REQUIRED_AUDIENCE", ""}, {"REQUIRED_AUDIENCE", " "}, {"CLAIM_NAMES", "fhirUser"},
+	} {
+		faulty := maps.Clone(variables)
+		faulty[fault[0]] = fault[1]
+		if _, err := read(faulty); err == nil || !strings.Contains(err.Error(), fault[0]) {
+			t.Errorf("%s=%s: got %v, want an error that names it", fault[0], fault[1], err)
+		}
+	}
+}

@@ -1,0 +1,19 @@
+package contract
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+)
+
+// CompactJSON is v as one line of JSON without the HTML escapes that encoding/json adds by default: a scope such as
+// patient/Observation.rs?category=laboratory&status=final stays as it is. The error quotes no value.
+func CompactJSON(v any) ([]byte, error) {
+	var b bytes.Buffer
+	encoder := json.NewEncoder(&b)
+	encoder.SetEscapeHTML(false)
+	if err := encoder.Encode(v); err != nil {
+		return nil, fmt.Errorf("writing %T as JSON: %w", v, err)
+	}
+	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), nil
+}

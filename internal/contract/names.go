@@ -1,0 +1,105 @@
+package contract
+
+import "strings"
+
+// The parts of names that users know; a name is made of the prefix of the deployment and one of these.
+const (
+	RolesStack      = "Roles"
+	SecretStack     = "Secret"
+	CheckTokenStack = "CheckToken"
+	DatastoreStack  = "Datastore"
+
+	checkTokenFunction = "checkToken"
+	serviceRole        = "Role-for-HealthLake"
+	lambdaRole         = "Lambda-Role"
+)
+
+const (
+	// DefaultSecretName is the secret's name where the deployment gives none.
+	DefaultSecretName = "SOF-HL"
+	// AliasName is the function's alias that the datastore calls. The datastore knows the function by the alias's ARN.
+	AliasName = "live"
+	// MaxDatastoreName is HealthLake's limit in characters, the prefix included (API Reference, CreateFHIRDatastore).
+	MaxDatastoreName = 256
+)
+
+// PrefixedName is a kind of name that begins with the prefix, and AWS's limits for it.
+type PrefixedName struct {
+	Kind      string // of the resource, for a message
+	Name      string // what follows the prefix
+	MaxLength int    // characters, the prefix included
+	Allowed   string // the characters, in words
+	Pattern   string // the same as a regular expression
+}
+
+const (
+	stackAllowed, stackPattern       = "ASCII letters, digits and hyphens, a letter first", `^[A-Za-z][A-Za-z0-9-]*$`
+	functionAllowed, functionPattern = "ASCII letters, digits, hyphens and underscores", `^[A-Za-z0-9_-]*$`
+	roleAllowed, rolePattern         = "ASCII letters, digits and _+=,.@-", `^[\w+=,.@-]*$`
+)
+
+// PrefixedNames are all of them but the datastore's, those with the narrowest set of characters first.
+var PrefixedNames = []PrefixedName{
+	{"CloudFormation stack", RolesStack, 128, stackAllowed, stackPattern},
+	{"CloudFormation stack", SecretStack, 128, stackAllowed, stackPattern},
+	{"CloudFormation stack", CheckTokenStack, 128, stackAllowed, stackPattern},
+	{"CloudFormation stack", DatastoreStack, 128, stackAllowed, stackPattern},
+	{"Lambda function", checkTokenFunction, 64, functionAllowed, functionPattern},
+	{"IAM role", serviceRole, 64, roleAllowed, rolePattern},
+	{"IAM role", lambdaRole, 64, roleAllowed, rolePattern},
+}
+
+// Names are the fixed names of one deployment and the ARNs that follow from them. Stacks refer to each other's resources by
+// these rather than by CloudFormation exports: an ARN that is known beforehand cannot change under the stack that uses it,
+// and above all not under the datastore.
+type Names struct {
+	Prefix         string
+	LambdaRole     string // execution role of the function
+	LambdaRoleARN  string
+	ServiceRole    string // HealthLake assumes it to carry out a request
+	ServiceRoleARN string
+	Function       string // also the namespace of the function's metrics, and the dashboard's name
+	AliasARN       string // what the datastore calls
+	LogGroup       string
+	Datastore      string
+	Datastores     string // ARN pattern of all datastores of the account in the region
+}
+
+// NamesOf returns the names of the deployment with a prefix, which may be empty, in an account and region.
+func NamesOf(prefix, datastoreName, account, region string) Names {
+	arn := func(service, region, resource string) string {
+		return strings.Join([]string{"arn", partitionOf(region), service, region, account, resource}, ":")
+	}
+	iam := func(role string) string {
+		return strings.Join([]string{"arn", partitionOf(region), "iam", "", account, "role/" + role}, ":")
+	}
+	function := prefix + checkTokenFunction
+	return Names{
+		Prefix:         prefix,
+		LambdaRole:     prefix + lambdaRole,
+		LambdaRoleARN:  iam(prefix + lambdaRole),
+		ServiceRole:    prefix + serviceRole,
+		ServiceRoleARN: iam(prefix + serviceRole),
+		Function:       function,
+		AliasARN:       arn("lambda", region, "function:"+function+":"+AliasName),
+		LogGroup:       "/aws/lambda/" + function,
+		Datastore:      prefix + datastoreName,
+		Datastores:     arn("healthlake", region, "datastore/fhir/*"),
+	}
+}
+
+// Stack is the name of one of the deployment's stacks.
+func (n Names) Stack(name string) string { return n.Prefix + name }
+
+// partitionOf spells the partition out, so that ARNs in the templates are plain strings in every region, those that the
+// CDK does not know yet included.
+func partitionOf(region string) string {
+	switch {
+	case strings.HasPrefix(region, "cn-"):
+		return "aws-cn"
+	case strings.HasPrefix(region, "us-gov-"):
+		return "aws-us-gov"
+	default:
+		return "aws"
+	}
+}
