@@ -6,12 +6,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
 	"time"
 
 	"healthlake-smart-on-fhir/internal/authorize"
 	"healthlake-smart-on-fhir/internal/claims"
 	"healthlake-smart-on-fhir/internal/contract"
+	"healthlake-smart-on-fhir/internal/httpclient"
 	"healthlake-smart-on-fhir/internal/introspect"
 	"healthlake-smart-on-fhir/internal/jwt"
 	"healthlake-smart-on-fhir/internal/reason"
@@ -42,9 +42,9 @@ type found struct {
 	cacheHit bool
 }
 
-// New returns a checker for a deployment's environment. It sends its requests to the provider through transport, which must
-// not follow redirects. Its clock is now. The error names the variable at fault.
-func New(e contract.Environment, transport http.RoundTripper, now func() time.Time) (*Checker, error) {
+// New returns a checker for a deployment's environment. It sends its requests to the provider through transport. Its
+// clock is now. The error names the variable at fault.
+func New(e contract.Environment, transport *httpclient.Transport, now func() time.Time) (*Checker, error) {
 	c := &Checker{
 		now: now,
 		rules: authorize.Rules{

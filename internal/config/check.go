@@ -3,13 +3,13 @@ package config
 import (
 	"fmt"
 	"math"
-	"net"
-	"net/url"
 	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
+
+	"healthlake-smart-on-fhir/internal/httpclient"
 )
 
 // The conditions on single values. What several keys must fulfil together is in rules.go.
@@ -106,8 +106,8 @@ func isEndpoint(s string) bool {
 	if !visible.MatchString(s) || strings.Contains(s, "#") {
 		return false
 	}
-	u, err := url.Parse(s)
-	if err != nil || u.Hostname() == "" || u.User != nil {
+	u, err := httpclient.ParseURL(s)
+	if err != nil || u.User != nil {
 		return false
 	}
 	if port := u.Port(); port != "" {
@@ -115,14 +115,10 @@ func isEndpoint(s string) bool {
 			return false
 		}
 	}
-	return u.Scheme == "https" || u.Scheme == "http" && isLoopback(u.Hostname())
+	return true
 }
 
 var visible = regexp.MustCompile(`^[!-~]+$`)
-
-func isLoopback(host string) bool {
-	return strings.EqualFold(host, "localhost") || net.ParseIP(host).IsLoopback()
-}
 
 func matching(want, pattern string) check[string] {
 	return check[string]{want, regexp.MustCompile(pattern).MatchString}

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"healthlake-smart-on-fhir/internal/httpclient"
 	"healthlake-smart-on-fhir/internal/introspect"
 )
 
@@ -76,7 +77,7 @@ func TestSecondRequest(t *testing.T) {
 			endpoint, requests := scripted(t, test.first, test.others)
 			ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
 			defer cancel()
-			answer, err := introspect.New(introspect.NewTransport(nil)).Introspect(ctx, endpoint,
+			answer, err := introspect.New(httpclient.NewTransport(nil)).Introspect(ctx, endpoint,
 				introspect.Auth{Method: introspect.MethodNone}, theToken)
 			if test.want != "" {
 				wantKind(t, err, test.want)
@@ -93,7 +94,7 @@ func TestSecondRequest(t *testing.T) {
 // A denial that comes first is an answer: the second request is not there to find a better one.
 func TestFirstAnswerCountsEvenIfItDenies(t *testing.T) {
 	endpoint, requests := scripted(t, reply(200, `{"active": false}`), reply(200, `{"active": true}`))
-	answer, err := introspect.New(introspect.NewTransport(nil)).Introspect(t.Context(), endpoint,
+	answer, err := introspect.New(httpclient.NewTransport(nil)).Introspect(t.Context(), endpoint,
 		introspect.Auth{Method: introspect.MethodNone}, theToken)
 	if err != nil || answer.Claims.True("active") || requests.Load() != 1 {
 		t.Errorf("got %s, %v after %d requests", answer.Claims, err, requests.Load())
@@ -115,7 +116,7 @@ func TestSecondRequestGoesOnAnotherConnection(t *testing.T) {
 			fmt.Fprint(c, "HTTP/1.1 200 OK\r\nContent-Length: 17\r\n\r\n{\"active\": false}")
 		}
 	})
-	client := introspect.New(introspect.NewTransport(nil))
+	client := introspect.New(httpclient.NewTransport(nil))
 	for i, want := range []bool{true, false, false} {
 		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
 		answer, err := client.Introspect(ctx, endpoint, introspect.Auth{Method: introspect.MethodNone}, theToken)
@@ -129,7 +130,7 @@ func TestSecondRequestGoesOnAnotherConnection(t *testing.T) {
 // A provider that fails every request is not sent double the load.
 func TestSecondRequestsAreCapped(t *testing.T) {
 	endpoint, requests := scripted(t, reply(503, ``), reply(503, ``))
-	client := introspect.New(introspect.NewTransport(nil))
+	client := introspect.New(httpclient.NewTransport(nil))
 	const calls = 300
 	for range calls {
 		_, err := client.Introspect(t.Context(), endpoint, introspect.Auth{Method: introspect.MethodNone}, theToken)

@@ -4,8 +4,6 @@ package introspect
 
 import (
 	"context"
-	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
@@ -16,6 +14,7 @@ import (
 	"time"
 
 	"healthlake-smart-on-fhir/internal/claims"
+	"healthlake-smart-on-fhir/internal/httpclient"
 )
 
 // maxAnswer bounds what is read of an answer. Real ones are below 2 KiB.
@@ -60,34 +59,13 @@ func (e *Error) Unwrap() error { return e.cause }
 // Client sends introspection requests. It is safe for concurrent use and keeps connections open between calls, so a
 // process needs one.
 type Client struct {
-	transport http.RoundTripper
+	transport *httpclient.Transport
 	pace      pace
 }
 
-// New returns a client that sends its requests through transport, which must not follow redirects; NewTransport makes
-// one that fits.
-func New(transport http.RoundTripper) *Client {
+// New returns a client that sends its requests through transport.
+func New(transport *httpclient.Transport) *Client {
 	return &Client{transport: transport, pace: newPace()}
-}
-
-// NewTransport returns a transport for the one host that this process talks to: HTTP/1.1 with connections kept open, TLS
-// 1.2 or later, certificates checked against roots (nil: the system's), no proxy whatever the environment says, and no
-// compression, so that a small answer cannot unfold into a large one.
-func NewTransport(roots *x509.CertPool) *http.Transport {
-	protocols := new(http.Protocols)
-	protocols.SetHTTP1(true)
-	return &http.Transport{
-		Protocols:       protocols,
-		DialContext:     (&net.Dialer{KeepAlive: 15 * time.Second}).DialContext,
-		TLSClientConfig: &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: roots},
-		// One, so that a second request never meets another connection that died as silently as the first one's. Lambda gives
-		// a process one event at a time.
-		MaxIdleConnsPerHost: 1,
-		// AWS's NAT gateways forget a connection after 350 idle seconds, without a word to either end.
-		IdleConnTimeout:        4 * time.Minute,
-		DisableCompression:     true,
-		MaxResponseHeaderBytes: 32 << 10,
-	}
 }
 
 // Answer is what came of a call.
@@ -205,12 +183,9 @@ func (e *Error) repeatable() bool {
 
 // newRequest builds the request of RFC 7662 section 2.1.
 func newRequest(endpoint string, auth Auth, token string) (*http.Request, error) {
-	target, err := url.Parse(endpoint)
+	target, err := httpclient.ParseURL(endpoint)
 	if err != nil {
-		return nil, errors.New("the endpoint is not a URL") // the parser's text would quote it
-	}
-	if !secure(target) {
-		return nil, errors.New("the endpoint is not an absolute https URL")
+		return nil, fmt.Errorf("the endpoint is %w", err)
 	}
 	form := url.Values{"token": {token}, "token_type_hint": {"access_token"}}
 	header := http.Header{
@@ -231,41 +206,11 @@ func newRequest(endpoint string, auth Auth, token string) (*http.Request, error)
 	return request, nil
 }
 
-// secure tells whether a token may be sent there: over TLS, or without it to this very machine. RFC 7662 section 4
-// requires TLS.
-func secure(target *url.URL) bool {
-	host := target.Hostname()
-	if host == "" {
-		return false
-	}
-	if target.Scheme == "https" {
-		return true
-	}
-	ip := net.ParseIP(host)
-	return target.Scheme == "http" && (host == "localhost" || ip != nil && ip.IsLoopback())
-}
-
 func transportError(ctx context.Context, err error) *Error {
 	kind := KindUnreachable
 	var timeout net.Error
 	if ctx.Err() != nil || errors.As(err, &timeout) && timeout.Timeout() {
 		kind = KindTimeout
 	}
-	return &Error{Kind: kind, cause: withoutPeerText(err)}
-}
-
-// withoutPeerText keeps the errors of the network, of TLS and of the context. The others are net/http's about an answer
-// that is not HTTP, and those quote it.
-func withoutPeerText(err error) error {
-	var (
-		network     net.Error
-		certificate *tls.CertificateVerificationError
-		record      tls.RecordHeaderError
-		alert       tls.AlertError
-	)
-	if errors.As(err, &network) || errors.As(err, &certificate) || errors.As(err, &record) || errors.As(err, &alert) ||
-		errors.Is(err, context.Canceled) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-		return err
-	}
-	return errors.New("the answer is not HTTP")
+	return &Error{Kind: kind, cause: err}
 }

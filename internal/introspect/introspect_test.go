@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"healthlake-smart-on-fhir/internal/claims"
+	"healthlake-smart-on-fhir/internal/httpclient"
 	"healthlake-smart-on-fhir/internal/introspect"
 )
 
@@ -28,7 +29,7 @@ func ask(t *testing.T, endpoint string, auth introspect.Auth) (claims.Set, error
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
-	transport := introspect.NewTransport(nil)
+	transport := httpclient.NewTransport(nil)
 	defer transport.CloseIdleConnections()
 	answer, err := introspect.New(transport).Introspect(ctx, endpoint, auth, theToken)
 	return answer.Claims, err
@@ -296,7 +297,7 @@ func TestDeadlineBoundsTheBodyToo(t *testing.T) {
 			})
 			ctx, cancel := context.WithTimeout(context.Background(), 50*time.Millisecond)
 			defer cancel()
-			_, err := introspect.New(introspect.NewTransport(nil)).Introspect(ctx, endpoint, introspect.Auth{Method: introspect.MethodNone}, theToken)
+			_, err := introspect.New(httpclient.NewTransport(nil)).Introspect(ctx, endpoint, introspect.Auth{Method: introspect.MethodNone}, theToken)
 			wantKind(t, err, introspect.KindTimeout)
 		})
 	}
@@ -314,7 +315,7 @@ func TestConnectionIsReused(t *testing.T) {
 	}
 	server.Start()
 	defer server.Close()
-	client := introspect.New(introspect.NewTransport(nil))
+	client := introspect.New(httpclient.NewTransport(nil))
 	for range 20 {
 		if _, err := client.Introspect(t.Context(), server.URL, introspect.Auth{Method: introspect.MethodNone}, theToken); err != nil {
 			t.Fatal(err)
@@ -333,7 +334,7 @@ func TestDeadKeepAliveConnectionIsReplaced(t *testing.T) {
 		fmt.Fprint(c, answer)
 		readRequest(c) // the second request on this connection gets no answer, only the end
 	})
-	client := introspect.New(introspect.NewTransport(nil))
+	client := introspect.New(httpclient.NewTransport(nil))
 	for range 10 {
 		answer, err := client.Introspect(t.Context(), endpoint, introspect.Auth{Method: introspect.MethodNone}, theToken)
 		if err != nil || !answer.Claims.True("active") || answer.Requests != 1 {
@@ -361,7 +362,7 @@ func TestTLS(t *testing.T) {
 	trusting := func(endpoint string) error {
 		roots := x509.NewCertPool()
 		roots.AddCert(modern.Certificate())
-		_, err := introspect.New(introspect.NewTransport(roots)).Introspect(t.Context(), endpoint, introspect.Auth{Method: introspect.MethodNone}, theToken)
+		_, err := introspect.New(httpclient.NewTransport(roots)).Introspect(t.Context(), endpoint, introspect.Auth{Method: introspect.MethodNone}, theToken)
 		return err
 	}
 	if err := trusting(modern.URL); err != nil {
@@ -369,12 +370,6 @@ func TestTLS(t *testing.T) {
 	}
 	wantKind(t, trusting(old.URL), introspect.KindUnreachable)
 	wantKind(t, trusting(strings.Replace(modern.URL, "127.0.0.1", "localhost", 1)), introspect.KindUnreachable)
-}
-
-func TestNoProxyWhateverTheEnvironmentSays(t *testing.T) {
-	if introspect.NewTransport(nil).Proxy != nil {
-		t.Error("the transport has a proxy function")
-	}
 }
 
 func TestParseMethod(t *testing.T) {

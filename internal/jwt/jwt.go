@@ -8,7 +8,6 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
-	"net/http"
 	"slices"
 	"strings"
 	"time"
@@ -16,6 +15,7 @@ import (
 	"github.com/go-jose/go-jose/v4"
 
 	"healthlake-smart-on-fhir/internal/claims"
+	"healthlake-smart-on-fhir/internal/httpclient"
 	"healthlake-smart-on-fhir/internal/lastgood"
 	"healthlake-smart-on-fhir/internal/reason"
 )
@@ -53,8 +53,8 @@ type Verifier struct {
 }
 
 // New returns a verifier of the tokens that name issuer, byte for byte, as theirs, by the keys at keysURL. It fetches them
-// through transport, which must not follow redirects, and keeps them; its clock is now.
-func New(issuer, keysURL string, transport http.RoundTripper, now func() time.Time) *Verifier {
+// through transport and keeps them; its clock is now.
+func New(issuer, keysURL string, transport *httpclient.Transport, now func() time.Time) *Verifier {
 	return &Verifier{issuer: issuer, keys: lastgood.New(func(ctx context.Context) (keySet, error) {
 		return fetchKeys(ctx, transport, keysURL)
 	}, limits, now)}

@@ -29,6 +29,7 @@ import (
 
 	"github.com/go-jose/go-jose/v4"
 
+	"healthlake-smart-on-fhir/internal/httpclient"
 	"healthlake-smart-on-fhir/internal/jwt"
 	"healthlake-smart-on-fhir/internal/reason"
 )
@@ -102,7 +103,7 @@ func (c *clock) advance(d time.Duration) { c.seconds.Add(int64(d / time.Second))
 func newVerifier(t testing.TB) (*jwt.Verifier, *provider, *clock) {
 	p, c := newProvider(t), new(clock)
 	c.seconds.Store(1700000000)
-	return jwt.New(issuer, p.URL, http.DefaultTransport, c.Now), p, c
+	return jwt.New(issuer, p.URL, httpclient.NewTransport(nil), c.Now), p, c
 }
 
 func defaults() map[string]any {
@@ -401,7 +402,7 @@ func TestNoKeysDecideNothing(t *testing.T) {
 		"too much": func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, strings.Repeat(" ", 300<<10)) },
 	} {
 		server := httptest.NewServer(serve)
-		v := jwt.New(issuer, server.URL, http.DefaultTransport, time.Now)
+		v := jwt.New(issuer, server.URL, httpclient.NewTransport(nil), time.Now)
 		set, err := v.Claims(t.Context(), token)
 		var refusal *jwt.Refusal
 		if set != nil || err == nil || errors.As(err, &refusal) {
@@ -419,7 +420,7 @@ func TestOtherKeysDoNotSpoilTheSet(t *testing.T) {
 	text := strings.Replace(string(set), `"keys":[`, `"keys":[{"kty":"future","kid":"x"},{"kty":"oct","k":"AAAA"},`, 1)
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, text) }))
 	defer server.Close()
-	v := jwt.New(issuer, server.URL, http.DefaultTransport, time.Now)
+	v := jwt.New(issuer, server.URL, httpclient.NewTransport(nil), time.Now)
 	if _, err := v.Claims(t.Context(), sign(jose.ES256, p256, h("kid", "p256"), defaults())); err != nil {
 		t.Error(err)
 	}

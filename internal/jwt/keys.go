@@ -8,37 +8,41 @@ import (
 	"crypto/elliptic"
 	"crypto/rsa"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"slices"
 
 	"github.com/go-jose/go-jose/v4"
+
+	"healthlake-smart-on-fhir/internal/claims"
+	"healthlake-smart-on-fhir/internal/httpclient"
 )
 
 const (
 	// maxKeys bounds what is read of a key set; real ones are below 20 KiB.
 	maxKeys = 256 << 10
-	// minRSABits is what RFC 7518 section 3.3 demands.
+	// minRSABits is RFC 7518 section 3.3's minimum.
 	minRSABits = 2048
 )
 
 // key is a public key that may verify signatures.
 type key struct {
 	id        string
-	algorithm jose.SignatureAlgorithm // "": any that suits its type
+	algorithm jose.SignatureAlgorithm // "": any that fits its type
 	public    any                     // *rsa.PublicKey, *ecdsa.PublicKey or ed25519.PublicKey
 }
 
-// keySet is what of a JWK Set (RFC 7517 section 5) can be used.
+// keySet holds the usable keys of a JWK Set (RFC 7517 section 5).
 type keySet []key
 
-// candidates returns the keys that may have signed a token with this header: by id where the header has one, by the key's
-// own type and alg always.
+// candidates returns the keys that may have signed a token with this header: those with the header's key id, if it has one,
+// whose type and alg fit its algorithm.
 func (s keySet) candidates(h header) keySet {
 	var found keySet
 	for _, k := range s {
-		if (h.keyID == "" || k.id == h.keyID) && k.suits(h.algorithm) {
+		if (h.keyID == "" || k.id == h.keyID) && k.fits(h.algorithm) {
 			found = append(found, k)
 		}
 	}
@@ -53,8 +57,8 @@ func (s keySet) equal(other keySet) bool {
 	})
 }
 
-// suits tells whether the key is one for the algorithm (RFC 7518 section 3.1, RFC 8037 section 3.1).
-func (k key) suits(algorithm jose.SignatureAlgorithm) bool {
+// fits tells whether the key can be used with the algorithm (RFC 7518 section 3.1, RFC 8037 section 3.1).
+func (k key) fits(algorithm jose.SignatureAlgorithm) bool {
 	if k.algorithm != "" && k.algorithm != algorithm {
 		return false
 	}
@@ -79,31 +83,12 @@ func (k key) suits(algorithm jose.SignatureAlgorithm) bool {
 	return false
 }
 
-// fetchKeys gets the key set at url. Keys of unknown types, weak ones, and those that are not for signatures are left out;
-// a set with none left is an error.
-func fetchKeys(ctx context.Context, transport http.RoundTripper, url string) (keySet, error) {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
-	if err != nil {
-		return nil, fmt.Errorf("keys: %s is not a URL", url)
-	}
-	request.Header.Set("Accept", "application/json")
-	// A connection kept for the minutes until the next fetch may have died without a word, and that fetch would find out
-	// too late for the call that waits for it.
-	request.Close = true
-	response, err := transport.RoundTrip(request)
+// fetchKeys gets the key set at endpoint. It leaves out keys of unknown types, weak ones and those that are not for verifying
+// signatures; if none is left, that is an error. No error quotes what the server sent.
+func fetchKeys(ctx context.Context, transport *httpclient.Transport, endpoint string) (keySet, error) {
+	text, err := get(ctx, transport, endpoint)
 	if err != nil {
 		return nil, fmt.Errorf("keys: %w", err)
-	}
-	defer response.Body.Close()
-	if response.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("keys: HTTP status %d", response.StatusCode)
-	}
-	text, err := io.ReadAll(io.LimitReader(response.Body, maxKeys+1))
-	if err != nil {
-		return nil, fmt.Errorf("keys: %w", err)
-	}
-	if len(text) > maxKeys {
-		return nil, fmt.Errorf("keys: more than %d bytes", maxKeys)
 	}
 	set, err := parseKeys(text)
 	if err != nil {
@@ -112,32 +97,81 @@ func fetchKeys(ctx context.Context, transport http.RoundTripper, url string) (ke
 	return set, nil
 }
 
-func parseKeys(text []byte) (keySet, error) {
-	var document struct {
-		Keys []json.RawMessage `json:"keys"`
+func get(ctx context.Context, transport *httpclient.Transport, endpoint string) ([]byte, error) {
+	target, err := httpclient.ParseURL(endpoint)
+	if err != nil {
+		return nil, fmt.Errorf("the endpoint is %w", err)
 	}
-	if err := json.Unmarshal(text, &document); err != nil {
-		return nil, fmt.Errorf("not a JWK Set: %w", err)
+	request := &http.Request{
+		Method: http.MethodGet,
+		URL:    target,
+		Header: http.Header{"Accept": {"application/json"}},
+		// Minutes pass until the next fetch. By then a connection that was kept may have died without a sign, and the call
+		// that waits for the keys would notice too late.
+		Close: true,
+	}
+	response, err := transport.RoundTrip(request.WithContext(ctx))
+	if err != nil {
+		return nil, err
+	}
+	defer response.Body.Close()
+	if response.StatusCode != http.StatusOK {
+		return nil, fmt.Errorf("HTTP status %d", response.StatusCode)
+	}
+	text, err := io.ReadAll(io.LimitReader(response.Body, maxKeys+1))
+	if err != nil {
+		return nil, err
+	}
+	if len(text) > maxKeys {
+		return nil, fmt.Errorf("more than %d bytes", maxKeys)
+	}
+	return text, nil
+}
+
+var errNotKeySet = errors.New("not a JWK Set")
+
+// parseKeys reads a JWK Set. Like all that decides about access it is read strictly: a set with a name that occurs twice, such
+// as a second keys, is refused.
+func parseKeys(text []byte) (keySet, error) {
+	document, err := claims.Parse(text)
+	if err != nil {
+		return nil, errNotKeySet
+	}
+	var all []json.RawMessage
+	if document.Has("keys") && json.Unmarshal(document["keys"], &all) != nil {
+		return nil, errNotKeySet
 	}
 	var set keySet
-	for _, raw := range document.Keys {
-		var parsed jose.JSONWebKey
-		// RFC 7517 section 5: a key that is not understood is ignored, and the others count.
-		if parsed.UnmarshalJSON(raw) != nil || !parsed.IsPublic() || !parsed.Valid() {
-			continue
+	for _, raw := range all {
+		// RFC 7517 section 5: a key that is not understood is ignored; the others count.
+		if k, ok := parseKey(raw); ok {
+			set = append(set, k)
 		}
-		if parsed.Use != "" && parsed.Use != "sig" {
-			continue
-		}
-		if public, ok := parsed.Key.(*rsa.PublicKey); ok && public.N.BitLen() < minRSABits {
-			continue
-		}
-		set = append(set, key{
-			id: parsed.KeyID, algorithm: jose.SignatureAlgorithm(parsed.Algorithm), public: parsed.Key,
-		})
 	}
 	if len(set) == 0 {
 		return nil, errNoKeys
 	}
 	return set, nil
+}
+
+// parseKey reads a JWK (RFC 7517 section 4). ok is false if it must not verify signatures.
+func parseKey(raw json.RawMessage) (k key, ok bool) {
+	var parsed jose.JSONWebKey
+	if parsed.UnmarshalJSON(raw) != nil || !parsed.IsPublic() || !parsed.Valid() {
+		return key{}, false
+	}
+	if parsed.Use != "" && parsed.Use != "sig" {
+		return key{}, false
+	}
+	members, err := claims.Parse(raw)
+	if err != nil {
+		return key{}, false
+	}
+	if operations, err := members.List("key_ops"); err != nil || operations != nil && !slices.Contains(operations, "verify") {
+		return key{}, false
+	}
+	if public, ok := parsed.Key.(*rsa.PublicKey); ok && public.N.BitLen() < minRSABits {
+		return key{}, false
+	}
+	return key{id: parsed.KeyID, algorithm: jose.SignatureAlgorithm(parsed.Algorithm), public: parsed.Key}, true
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/go-jose/go-jose/v4"
 
+	"healthlake-smart-on-fhir/internal/httpclient"
 	"healthlake-smart-on-fhir/internal/jwt"
 )
 
@@ -52,7 +53,7 @@ func TestProviders(t *testing.T) {
 				}
 				token := sign(jose.SignatureAlgorithm(algorithm), rsaKey, headers, test.Claims)
 
-				set, err := jwt.New(test.Issuer, p.URL, http.DefaultTransport, time.Now).Claims(t.Context(), token)
+				set, err := jwt.New(test.Issuer, p.URL, httpclient.NewTransport(nil), time.Now).Claims(t.Context(), token)
 				if want := test.Want.Verifier; want != "" {
 					var refusal *jwt.Refusal
 					if !errors.As(err, &refusal) || refusal.Reason.Word != want {

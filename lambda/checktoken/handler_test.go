@@ -24,7 +24,7 @@ import (
 
 	"healthlake-smart-on-fhir/internal/checktoken"
 	"healthlake-smart-on-fhir/internal/contract"
-	"healthlake-smart-on-fhir/internal/introspect"
+	"healthlake-smart-on-fhir/internal/httpclient"
 )
 
 const (
@@ -100,7 +100,7 @@ func startHandler(t *testing.T, p *idp) (*handler, *store, *bytes.Buffer) {
 
 func newChecker(t *testing.T, e contract.Environment, roots *x509.CertPool, now func() time.Time) *checktoken.Checker {
 	t.Helper()
-	checker, err := checktoken.New(e, introspect.NewTransport(roots), now)
+	checker, err := checktoken.New(e, httpclient.NewTransport(roots), now)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -16,7 +16,7 @@ import (
 
 	"healthlake-smart-on-fhir/internal/checktoken"
 	"healthlake-smart-on-fhir/internal/contract"
-	"healthlake-smart-on-fhir/internal/introspect"
+	"healthlake-smart-on-fhir/internal/httpclient"
 	"healthlake-smart-on-fhir/internal/secret"
 )
 
@@ -53,7 +53,7 @@ func newHandler(getenv func(string) string, log *slog.Logger) (*handler, error) 
 	if err != nil {
 		return nil, fmt.Errorf("AUTH_CA_BUNDLE: %w", err)
 	}
-	checker, err := checktoken.New(environment, introspect.NewTransport(roots), time.Now)
+	checker, err := checktoken.New(environment, httpclient.NewTransport(roots), time.Now)
 	if err != nil {
 		return nil, err
 	}

@@ -2,8 +2,6 @@ package provider
 
 import (
 	"context"
-	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
@@ -12,7 +10,6 @@ import (
 	"net/http/httptrace"
 	"net/url"
 	"strings"
-	"syscall"
 	"time"
 )
 
@@ -31,7 +28,7 @@ type reply struct {
 	notAfter time.Time // when the certificate ends; zero without TLS
 }
 
-// send makes one request without credentials and follows no redirect. Its errors come from explain.
+// send makes one request without credentials and follows no redirect.
 func (p *Provider) send(ctx context.Context, method, target string) (reply, error) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
@@ -51,7 +48,7 @@ func (p *Provider) send(ctx context.Context, method, target string) (reply, erro
 	}
 	response, err := p.transport.RoundTrip(request)
 	if err != nil {
-		return reply{}, explain(err)
+		return reply{}, err
 	}
 	defer response.Body.Close()
 	r.status = response.StatusCode
@@ -66,59 +63,12 @@ func (p *Provider) send(ctx context.Context, method, target string) (reply, erro
 	}
 	r.body, err = io.ReadAll(io.LimitReader(response.Body, maxDocument+1))
 	if err != nil {
-		return reply{}, explain(err)
+		return reply{}, err
 	}
 	if len(r.body) > maxDocument {
 		return reply{}, fmt.Errorf("the answer is over %d KiB", maxDocument>>10)
 	}
 	return r, nil
-}
-
-// explain says of a connection's error what a person can do something about. The text quotes nothing of an answer.
-func explain(err error) error {
-	var (
-		name      *net.DNSError
-		invalid   x509.CertificateInvalidError
-		authority x509.UnknownAuthorityError
-		host      x509.HostnameError
-		record    tls.RecordHeaderError
-		alert     tls.AlertError
-		operation *net.OpError
-		timeout   net.Error
-	)
-	switch {
-	case errors.As(err, &name) && name.IsNotFound:
-		return fmt.Errorf("the host %s does not resolve", name.Name)
-	case errors.As(err, &name):
-		return fmt.Errorf("the host %s could not be looked up: no name server answers", name.Name)
-	case errors.As(err, &invalid) && invalid.Reason == x509.Expired && invalid.Cert.NotAfter.Before(time.Now()):
-		return fmt.Errorf("the certificate expired on %s", invalid.Cert.NotAfter.UTC().Format(time.DateOnly))
-	case errors.As(err, &invalid):
-		return errors.New("the certificate is not valid")
-	case errors.As(err, &authority):
-		return errors.New("the certificate is signed by an authority that is not trusted")
-	case errors.As(err, &host):
-		return fmt.Errorf("the certificate is not for %s", host.Host)
-	case errors.As(err, &record):
-		return errors.New("the answer is not TLS")
-	case errors.As(err, &alert):
-		return errors.New("the server refuses TLS 1.2 and later")
-	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &timeout) && timeout.Timeout():
-		return errors.New("no answer in time")
-	case errors.Is(err, syscall.ECONNREFUSED):
-		return errors.New("nothing listens there")
-	case errors.Is(err, syscall.EHOSTUNREACH), errors.Is(err, syscall.ENETUNREACH):
-		return errors.New("the network does not reach it")
-	case errors.As(err, &operation):
-		return errors.New("the connection broke")
-	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
-		return errors.New("the server closed the connection")
-	}
-	// Go's client finds out about TLS to a port without by a text alone.
-	if strings.Contains(err.Error(), "server gave HTTP response to HTTPS client") {
-		return errors.New("the answer is not TLS")
-	}
-	return errors.New("the answer is not HTTP")
 }
 
 // advice is what to do about a key whose endpoint cannot be reached.

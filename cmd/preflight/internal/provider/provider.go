@@ -21,6 +21,7 @@ import (
 	"healthlake-smart-on-fhir/internal/claims"
 	"healthlake-smart-on-fhir/internal/config"
 	"healthlake-smart-on-fhir/internal/contract"
+	"healthlake-smart-on-fhir/internal/httpclient"
 	"healthlake-smart-on-fhir/internal/introspect"
 	"healthlake-smart-on-fhir/internal/reason"
 )
@@ -39,14 +40,14 @@ type Provider struct {
 	cfg       config.Config
 	secrets   Secrets
 	calls     int
-	transport http.RoundTripper
+	transport *httpclient.Transport
 	client    *introspect.Client
 }
 
 // New returns a provider whose introspection is timed over so many calls. roots are the authorities that certificates are
 // checked against, nil for the system's.
 func New(cfg config.Config, secrets Secrets, roots *x509.CertPool, calls int) *Provider {
-	transport := introspect.NewTransport(roots)
+	transport := httpclient.NewTransport(roots)
 	return &Provider{cfg: cfg, secrets: secrets, calls: calls, transport: transport, client: introspect.New(transport)}
 }
 
@@ -342,7 +343,7 @@ func refusal(err error, auth introspect.Auth) (reason, mend string) {
 	case introspect.KindTimeout:
 		return "no answer in time", "see why the provider is slow; the function waits for less than a second"
 	case introspect.KindUnreachable:
-		cause := explain(e.Unwrap())
+		cause := e.Unwrap()
 		return cause.Error(), advice("authEndpointIntrospect", cause)
 	}
 	return "the credentials or the endpoint cannot be used", "correct authEndpointIntrospect and introspectionAuth"

@@ -262,7 +262,7 @@ func TestBroken(t *testing.T) {
 			t.Cleanup(plain.Close)
 			c.AuthEndpointRevoke = strings.Replace(plain.URL, "http:", "https:", 1) + "/revoke"
 			p.document["revocation_endpoint"] = c.AuthEndpointRevoke
-		}, rows{"failed endpoint authEndpointRevoke: the answer is not TLS | correct the port in authEndpointRevoke"}},
+		}, rows{"failed endpoint authEndpointRevoke: the response is not TLS | correct the port in authEndpointRevoke"}},
 		{"expired certificate", func(t *testing.T, p *idp, _ *config.Config) {
 			p.certify(t, "127.0.0.1", time.Date(2020, 2, 3, 4, 5, 6, 0, time.UTC))
 		}, every("the certificate expired on 2020-02-03 | renew")},
