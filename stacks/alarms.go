@@ -25,7 +25,7 @@ func alarms(d deployment) []alarm {
 		{"Slow", m.function("Duration", "p99", 1), 800, 5, 3,
 			"The function's p99 is over 800 ms, and HealthLake waits 1,000. Look at the provider's latency in the dashboard " +
 				"(idp_ms in the log). If the provider is fast, raise lambdaMemorySize; if the first calls of an instance " +
-				"are slow, raise lambdaConcurentExecutions."},
+				"are slow, raise lambdaConcurrentExecutions."},
 		{"Timeout", m.log("Timeouts", "Sum", 1), 0, 1, 1,
 			"A call found no answer in time, and its FHIR request was refused. Look in the log for the reason idp_timeout: " +
 				"the provider is slow or unreachable. A platform.report with status timeout means that the function hung; " +
@@ -38,7 +38,7 @@ func alarms(d deployment) []alarm {
 				"the account's quota of concurrent executions raised."},
 		{"Spillover", m.function("ProvisionedConcurrencySpilloverInvocations", "Sum", 1), 0, 5, 3,
 			"Calls run on instances that start only then, which may take too long for HealthLake. Raise " +
-				"lambdaConcurentExecutions, or let it scale with lambdaMaxConcurrentExecutions."},
+				"lambdaConcurrentExecutions, or let it scale with lambdaMaxConcurrentExecutions."},
 	}
 	if introspects(d.cfg) {
 		all = append(all, alarm{"ProviderDown", awscloudwatch.NewMathExpression(&awscloudwatch.MathExpressionProps{

@@ -19,7 +19,6 @@ import (
 	"healthlake-smart-on-fhir/cmd/preflight/internal/cdkcontext"
 	"healthlake-smart-on-fhir/cmd/preflight/internal/checklist"
 	"healthlake-smart-on-fhir/cmd/preflight/internal/provider"
-	"healthlake-smart-on-fhir/cmd/preflight/internal/smart"
 	"healthlake-smart-on-fhir/internal/config"
 )
 
@@ -211,25 +210,15 @@ func skipAll(l *checklist.List, reason string) {
 	account.Offline(l, reason)
 }
 
-// metadata checks the document that the stacks would deploy.
+// metadata is about the discovery document that the stacks would deploy. A context without errors gives one that is valid.
 func metadata(cfg config.Config, l *checklist.List) {
 	const check = "SMART metadata"
-	document := cfg.Metadata()
-	findings := smart.Check([]byte(document), cfg.AuthorizationStrategy)
-	for _, f := range findings {
-		mend := "correct " + f.Key
-		if f.Key == "" {
-			mend = "report this: no key of the context is to blame"
-		}
-		reason := strings.TrimSpace(f.Element + " " + f.Fault)
-		if f.Warning {
-			l.Warn(check, reason, mend)
-		} else {
-			l.Fail(check, reason, mend)
-		}
+	warnings := cfg.SMARTWarnings()
+	for _, w := range warnings {
+		l.Warn(check, w.Key+": got "+w.Got, "want "+w.Want)
 	}
-	if len(findings) == 0 {
-		l.OK(check, fmt.Sprintf("valid for SMART App Launch 2.2 and HealthLake, %d bytes", len(document)))
+	if len(warnings) == 0 {
+		l.OK(check, fmt.Sprintf("valid for SMART App Launch 2.2 and HealthLake, %d bytes", len(cfg.Metadata())))
 	}
 }
 

@@ -156,12 +156,12 @@ func TestOffline(t *testing.T) {
 	}
 	// A rule of SMART that is only a recommendation.
 	status, stdout, _ = run(t, "", "--dir", dir, "--offline", "-c", "smartScopes=openid")
-	if status != 0 || !strings.Contains(stdout, "warning  SMART metadata") || !strings.Contains(stdout, "lacks fhirUser") {
+	if status != 0 || !strings.Contains(stdout, "warning  SMART metadata") || !strings.Contains(stdout, "smartScopes: got no fhirUser") {
 		t.Errorf("status %d\n%s", status, stdout)
 	}
 	// And one that is broken.
 	status, stdout, _ = run(t, "", "--dir", dir, "--offline", "-c", "grantTypes=client_credentials")
-	if status != 1 || !strings.Contains(stdout, "failed   SMART metadata") || !strings.Contains(stdout, "mend: correct grantTypes") {
+	if status != 1 || !strings.Contains(stdout, "failed   context grantTypes") || !strings.Contains(stdout, "mend: want authorization_code, or") {
 		t.Errorf("status %d\n%s", status, stdout)
 	}
 }

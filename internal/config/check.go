@@ -9,6 +9,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"healthlake-smart-on-fhir/internal/contract"
 	"healthlake-smart-on-fhir/internal/httpclient"
 )
 
@@ -16,7 +17,7 @@ import (
 var (
 	anyText   = check[string]{"a string, which may be empty", func(string) bool { return true }}
 	accountID = matching("12 digits", `^[0-9]{12}$`)
-	// AWS adds regions, so this is about the form alone; a region without HealthLake earns a warning.
+	// AWS adds regions, so this checks the form alone; a region without HealthLake gives a warning.
 	regionName = matching("an AWS region such as us-east-1", `^[a-z]{2}(-[a-z]+)+-[0-9]$`)
 
 	// Tag limits: AWS General Reference, "Tag naming limits and requirements".
@@ -26,7 +27,7 @@ var (
 		length(0, 256), matching("", `^[\p{L}\p{Z}\p{N}_.:/=+\-@]*$`))
 	// HealthLake API Reference, CreateFHIRDatastore.
 	datastoreName = allOf("1 to 256 letters, digits, spaces or _.:/=+-%@",
-		length(1, maxDatastoreName), matching("", `^[\p{L}\p{Z}\p{N}_.:/=+\-%@]*$`))
+		length(1, contract.MaxDatastoreName), matching("", `^[\p{L}\p{Z}\p{N}_.:/=+\-%@]*$`))
 	// Secrets Manager API Reference, CreateSecret.
 	secretName = allOf("1 to 512 ASCII letters, digits or /_+=.@-",
 		length(1, 512), matching("", `^[A-Za-z0-9/_+=.@-]*$`))
@@ -70,27 +71,30 @@ var (
 
 // What the lists must hold.
 var (
-	// The function receives the issuers as one string, separated by spaces. Not every issuer is a URL.
-	issuers = elements{check: matching("a list of issuers without spaces", `^[!-~]+$`)}
-	// They reach the function in the same way. A token needs one of them.
+	// The function receives lists as one string, separated by spaces. Not every issuer is a URL.
+	issuers   = elements{check: matching("a list of issuers without spaces", `^[!-~]+$`)}
 	audiences = elements{check: matching("a list of audiences without spaces", `^[!-~]+$`)}
-	// A session of a role ends, its ARN with it; in a resource policy the role stands for all its sessions.
+	// The ARN of a role's session is useless: it ends with the session. In a resource policy the role stands for its sessions.
 	principals = elements{check: matching("IAM role or user ARNs such as arn:aws:iam::<account>:role/<name>"+
 		" (of an assumed-role session: its role's ARN)",
 		`^arn:aws[-a-z]*:iam::[0-9]{12}:(role|user)/([\w+=,.@-]+/)*[\w+=,.@-]+$`)}
-	// Capability names that SMART does not define are allowed: implementation guides add their own.
-	capabilities = elements{check: matching("a list of at least one SMART capability", `^[!-~]+$`), atLeastOne: true}
 	// RFC 6749 section 3.3.
 	scopes = elements{check: matching(`a list of scopes, without spaces, " and \`, `^[!#-\[\]-~]+$`)}
+
+	// These three become lists in the discovery document.
+	smartScopes = elements{check: check[string]{scopes.want + ", each once", scopes.ok}, distinct: true}
+	// Capability names that SMART does not define are allowed: implementation guides add their own.
+	capabilities = elements{check: matching("a list of at least one SMART capability, each once", `^[!-~]+$`),
+		atLeastOne: true, distinct: true}
 	// The only two that HealthLake accepts.
 	grantTypes = elements{check: check[string]{"a list with " + GrantAuthorizationCode + ", " + GrantClientCredentials +
-		" or both", oneOf(GrantAuthorizationCode, GrantClientCredentials).ok}, atLeastOne: true}
+		" or both, each once", oneOf(GrantAuthorizationCode, GrantClientCredentials).ok}, atLeastOne: true, distinct: true}
 )
 
 const referenceExample = "{{resolve:secretsmanager:<secret>:SecretString:<json key>}}"
 
-// orReference allows a dynamic reference in the place of the value. What begins like one must be one: CloudFormation
-// resolves references wherever they stand in a text, and fails in the middle of a deploy on one that is misspelled.
+// orReference allows a dynamic reference in place of the value. What looks like one must be a valid one: CloudFormation
+// resolves references anywhere in a text, and a misspelled one would fail in the middle of a deploy.
 func orReference(c check[string]) check[string] {
 	return check[string]{c.want + ", or " + reference.want, func(s string) bool {
 		if strings.Contains(s, "{{resolve:") {

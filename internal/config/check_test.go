@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// TestSingleKeys: values that a key takes, and values that it refuses by itself.
+// TestSingleKeys: values that a key accepts, and values that it refuses by itself.
 func TestSingleKeys(t *testing.T) {
 	long := func(n int) string { return strings.Repeat("é", n) }
 	arn := "arn:aws:iam::210987654321:"
@@ -44,7 +44,8 @@ func TestSingleKeys(t *testing.T) {
 		{"authEndpointRegister", []any{"https://idp.example/register", ""}, []any{"x"}},
 		{"authEndpointManage", []any{"https://idp.example/manage", ""}, []any{"x"}},
 		{"authCaBundle", []any{"", "ca.pem", "/etc/ssl/ca.pem"}, []any{" ", "a\x00", 1.0}},
-		{"introspectionAuth", []any{"auto", "none"}, []any{"Auto", "", "apikey", true}},
+		{"introspectionAuth", []any{"auto", "bearer", "basic", "post", "none", "client_secret_basic", "client_secret_post"},
+			[]any{"Auto", "", "apikey", "client_secret_jwt", "Client_Secret_Basic", true}},
 		{"requiredAudience", []any{"", "datastore", "https://fhir.example/", []any{"a", "b"}}, []any{1.0, []any{"a b"}, []any{""}}},
 		{"requiredScope", []any{"", "fhir", []any{"fhir", "patient/*.rs"}}, []any{1.0, []any{"a b"}, []any{`a"b`}}},
 		{"tokenValidation", []any{"introspection"}, []any{"JWT", "", "both", true}},
@@ -56,11 +57,12 @@ func TestSingleKeys(t *testing.T) {
 		{"fineGrainedAuthorization", []any{false, "true"}, []any{"on"}},
 		{"protectDatastore", []any{true, "false"}, []any{"on"}},
 		{"smartCapabilities", []any{"launch-ehr permission-v2", []any{"permission-v2", "our-own"}},
-			[]any{"", []any{}, []any{1.0}}},
+			[]any{"", []any{}, []any{1.0}, "permission-v2 launch-ehr permission-v2"}},
 		{"smartScopes", []any{"", "openid", "patient/Observation.rs?category=laboratory&status=final"},
-			[]any{[]any{"a b"}, []any{`a"b`}, []any{`a\b`}}},
-		{"grantTypes", []any{"authorization_code", []any{"client_credentials"}, "client_credentials authorization_code"},
-			[]any{"", []any{}, "client_credential", "authorization_code refresh_token"}},
+			[]any{[]any{"a b"}, []any{`a"b`}, []any{`a\b`}, "openid openid"}},
+		{"grantTypes", []any{"authorization_code", []any{"authorization_code"}, "client_credentials authorization_code"},
+			[]any{"", []any{}, "client_credential", "authorization_code refresh_token",
+				"authorization_code authorization_code"}},
 		{"kmsKey", []any{"aws-owned", "create", "arn:aws:kms:us-east-1:111122223333:key/1234abcd-12ab",
 			"arn:aws:kms:us-east-1:111122223333:key/mrk-1234"},
 			[]any{"", "Create", "1234abcd", "alias/x", "arn:aws:kms:us-east-1:111122223333:alias/x",
@@ -76,7 +78,7 @@ func TestSingleKeys(t *testing.T) {
 		{"lambdaArchitecture", []any{"arm64", "x86_64"}, []any{"amd64", ""}},
 		{"introspectionCacheSeconds", []any{0.0, "300"}, []any{-1, 301, "1m", true}},
 		{"lambdaMemorySize", []any{128, "10240"}, []any{127, 10241.0, "512MB"}},
-		{"lambdaConcurentExecutions", []any{1, 1000}, []any{0, -1}},
+		{"lambdaConcurrentExecutions", []any{1, 1000}, []any{0, -1}},
 		{"lambdaMaxConcurrentExecutions", []any{0, 5, "50"}, []any{-1, 1.5}},
 		{"lambdaReservedConcurrency", []any{0, 5, "50"}, []any{-1, 1.5}},
 		{"lambdaEnhancedLogging", []any{true, "FALSE"}, []any{"on", 0}},
@@ -126,7 +128,7 @@ func TestReferences(t *testing.T) {
 		"{{resolve:secretsmanager:<secret>:SecretString:<json key>}}")
 }
 
-// A literal works, and says what it costs.
+// A literal works, with a warning.
 func TestLiteralCredentials(t *testing.T) {
 	for _, test := range []struct{ key, value, length, variable string }{
 		{"clientSecret", "s3cr%t with space", "17", "CLIENT_SECRET"},
@@ -144,16 +146,27 @@ func TestLiteralCredentials(t *testing.T) {
 	}
 }
 
+// RFC 7591 calls two of the methods by longer names.
+func TestIntrospectionAuthNames(t *testing.T) {
+	for name, want := range map[string]string{"client_secret_basic": IntrospectionAuthBasic,
+		"client_secret_post": IntrospectionAuthPost, "basic": IntrospectionAuthBasic, "post": IntrospectionAuthPost} {
+		if c := accepts(t, map[string]any{"introspectionAuth": name}); c.IntrospectionAuth != want {
+			t.Errorf("%s: read %s, want %s", name, c.IntrospectionAuth, want)
+		}
+	}
+}
+
 func TestChoiceNamesWhatIsAllowed(t *testing.T) {
 	says(t, map[string]any{"authorizationStrategy": "AWS_AUTH"},
 		`error authorizationStrategy: got "AWS_AUTH", want SMART_ON_FHIR or SMART_ON_FHIR_V1`)
 	says(t, map[string]any{"introspectionAuth": "key"},
-		`error introspectionAuth: got "key", want auto, bearer, basic, post or none`)
+		`error introspectionAuth: got "key", want auto, bearer, basic (or client_secret_basic), `+
+			`post (or client_secret_post) or none`)
 	says(t, map[string]any{"lambdaMemorySize": 64.0},
 		`error lambdaMemorySize: got 64, want a whole number from 128 to 10240`)
 	// Of a list the element at fault is shown.
 	says(t, map[string]any{"grantTypes": "authorization_code implicit"},
-		`error grantTypes: got "implicit", want a list with authorization_code, client_credentials or both`)
+		`error grantTypes: got "implicit", want a list with authorization_code, client_credentials or both, each once`)
 	says(t, map[string]any{"secretAdmins": "arn:aws:sts::210987654321:assumed-role/Admin/jo"},
 		`error secretAdmins: got "arn:aws:sts::210987654321:assumed-role/Admin/jo", want IAM role or user ARNs such as `+
 			`arn:aws:iam::<account>:role/<name> (of an assumed-role session: its role's ARN)`)
@@ -195,7 +208,7 @@ func TestPreload(t *testing.T) {
 		}
 	}
 	says(t, map[string]any{"preloadData": true},
-		"error preloadDataType: got nothing, want SYNTHEA, because preloadData is true")
+		"error preloadDataType: got nothing, want SYNTHEA where preloadData is true")
 	for _, kind := range []any{"synthea", "", 1.0, []any{}} {
 		faults(t, "preloadDataType", map[string]any{"preloadData": "true", "preloadDataType": kind})
 		c := accepts(t, map[string]any{"preloadData": "false", "preloadDataType": kind})

@@ -1,10 +1,10 @@
-// Package config is the deployment's configuration: what the CDK context may hold, what it must hold, and what is wrong
-// with it. Nothing else reads the context.
+// Package config is the deployment's configuration: it reads and checks the CDK context. Each context key is one row of the
+// tables in keys_*.go, from which docs/reference/configuration.md is generated, and one field of Config.
 package config
 
 import "healthlake-smart-on-fhir/internal/contract"
 
-// The values that keys with a fixed choice may take.
+// The values of keys with a fixed choice.
 const (
 	AccessReadWrite = "read-write"
 	AccessReadOnly  = "read-only"
@@ -33,8 +33,8 @@ const (
 	IntrospectionAuthNone   = "none"
 )
 
-// Config is a checked configuration with every default filled in. Each field is the context key of the same name
-// (lower camel case), but where the comment says otherwise.
+// Config is a checked configuration with every default filled in. Each field is the context key of the same name in lower
+// camel case, unless its comment names another key.
 type Config struct {
 	Account       string // 12 digits
 	Region        string
@@ -43,19 +43,18 @@ type Config struct {
 	Prefix        string // may be empty
 	DatastoreName string // without the prefix
 
-	ProtectDatastore bool // removing the stack leaves the datastore and its data
+	ProtectDatastore bool // deleting the stack keeps the datastore and its data
 
 	PreloadData     bool
-	PreloadDataType string // PreloadSynthea where PreloadData is true, otherwise empty
+	PreloadDataType string // PreloadSynthea if PreloadData is true, otherwise empty
 
 	ClientID string
-	// These two are what stands in the context: a literal, a dynamic reference to another secret, which CloudFormation
-	// resolves, or nothing.
+	// The two credentials are as in the context: empty, a literal, or a dynamic reference to another secret, which
+	// CloudFormation resolves.
 	ClientSecret string
 	SrvAPIKey    string
 
-	// The provider's endpoints. Those after AuthEndpointIntrospect have defaults that are true for ORY Hydra, derived
-	// from AuthEndpoint; Register and Manage are empty where the context has none, and are then not advertised.
+	// The provider's endpoints. An empty one is not advertised; AuthEndpointAuthorize is never empty.
 	AuthEndpoint           string
 	AuthEndpointToken      string
 	AuthEndpointIntrospect string
@@ -66,8 +65,8 @@ type Config struct {
 	AuthEndpointRegister   string
 	AuthEndpointManage     string
 
-	// TokenValidation is where the claims about a token come from: one of the TokenValidation constants. With JWT,
-	// AuthIssuer, AuthEndpointJwks and RequiredAudience are not empty, and ClientID and AuthEndpointIntrospect may be.
+	// TokenValidation is one of the TokenValidation constants. With TokenValidationJWT, AuthIssuer, AuthEndpointJwks and
+	// RequiredAudience are not empty; otherwise ClientID and AuthEndpointIntrospect are not empty.
 	TokenValidation           string
 	IntrospectionAuth         string            // one of the IntrospectionAuth constants
 	AuthCABundle              string            // key authCaBundle: path of a PEM file; empty: the system's roots
@@ -75,7 +74,7 @@ type Config struct {
 	RequiredAudience          []string          // any of them; empty: not required
 	RequiredScope             []string          // all of them
 	TrustedIssuers            []string          // empty: any
-	ClaimNames                map[string]string // where a claim lives, by the name that HealthLake knows it under
+	ClaimNames                map[string]string // HealthLake's name of a claim -> the provider's name
 
 	AuthorizationStrategy    string
 	FineGrainedAuthorization bool
@@ -85,14 +84,14 @@ type Config struct {
 	KMSKey                   string // key kmsKey: KMSKeyAWSOwned, KMSKeyCreate or a key's ARN
 	HealthLakeAccess         string
 
-	RestrictInvokeToAccount bool // HealthLake may call the function for this account alone
+	RestrictInvokeToAccount bool // HealthLake may invoke the function only for datastores of this account
 
 	SecretName   string
 	SecretAdmins []string // IAM role or user ARNs
 
 	LambdaArchitecture            string
 	LambdaMemorySize              int // MiB
-	LambdaConcurrentExecutions    int // key lambdaConcurentExecutions, or lambdaConcurrentExecutions
+	LambdaConcurrentExecutions    int // at least 1
 	LambdaMaxConcurrentExecutions int // 0: provisioned concurrency does not scale
 	LambdaReservedConcurrency     int // 0: none
 	LambdaEnhancedLogging         bool

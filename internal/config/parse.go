@@ -7,9 +7,9 @@ import (
 	"strings"
 )
 
-// Parse reads a whole CDK context: the keys of this deployment among feature flags, cached look-ups and whatever else
-// is there. It reports every fault it finds, in the order of the keys' table, so the same context gives the same
-// problems. If one of them is an error (HasErrors), the Config is the zero value.
+// Parse reads a whole CDK context, which also holds feature flags, cached look-ups and the like. It reports every problem,
+// in the order of the key tables, so that the same context always gives the same problems. If one of them is an error (see
+// HasErrors), the Config is the zero value.
 func Parse(context map[string]any) (Config, []Problem) {
 	p := parser{context: context, broken: map[string]bool{}}
 	for _, k := range keys {
@@ -17,12 +17,12 @@ func Parse(context map[string]any) (Config, []Problem) {
 	}
 	for _, r := range rules {
 		if !slices.ContainsFunc(r.reads, func(name string) bool { return p.broken[name] }) {
-			for _, problem := range r.ask(p.config) {
+			for _, problem := range r.check(p.config) {
 				p.report(problem.Key, problem)
 			}
 		}
 	}
-	p.slips()
+	p.typos()
 
 	slices.SortStableFunc(p.found, func(a, b finding) int { return cmp.Compare(a.position, b.position) })
 	var problems []Problem
@@ -35,26 +35,26 @@ func Parse(context map[string]any) (Config, []Problem) {
 	return p.config, problems
 }
 
-// parser is what Parse has found out so far.
+// parser holds what Parse has read so far.
 type parser struct {
 	context map[string]any
 	config  Config
-	broken  map[string]bool // names of keys whose value will not do
+	broken  map[string]bool // names of keys without a valid value
 	found   []finding
 }
 
-// finding is a problem and the place in the table of the key that it is about.
+// finding is a problem, and the position of its key in the tables.
 type finding struct {
 	Problem
 	position int
 }
 
-// report notes a problem under one of the spellings of a known key.
+// report records a problem of a known key, given in any spelling.
 func (p *parser) report(spelling string, problem Problem) {
 	p.found = append(p.found, finding{problem, position[spelling]})
 }
 
-// read takes one key's value from the context, or its default. A JSON null is as good as no key, as for the CDK itself.
+// read takes one key's value from the context, or its default. A JSON null counts as no key, as in the CDK itself.
 func (p *parser) read(k key) {
 	var present []string
 	for _, s := range k.spellings() {
@@ -77,14 +77,14 @@ func (p *parser) read(k key) {
 }
 
 func (p *parser) useDefault(k key) {
-	v := k.absent(p.config)
+	v := k.byDefault.of(p.config)
 	if v == nil {
 		p.broken[k.name] = true
 		p.report(k.name, Problem{Key: k.name, Got: "nothing", Want: k.value.want})
 		return
 	}
-	// A default fails its check only if the key that it is derived from is at fault, and that one is reported, or if it is
-	// empty, which the field then stays.
+	// A default that fails its check is either derived from a key with a problem, which has been reported, or empty; the
+	// field then stays empty.
 	k.value.set(&p.config, v)
 }
 
@@ -94,9 +94,9 @@ func (p *parser) use(k key, spelling string, raw any) {
 	if k.secret != "" {
 		display = hide
 	}
-	if offender, ok := k.value.set(&p.config, raw); !ok {
+	if fault, ok := k.value.set(&p.config, raw); !ok {
 		p.broken[k.name] = true
-		p.report(k.name, Problem{Key: spelling, Got: display(offender), Want: k.value.want})
+		p.report(k.name, Problem{Key: spelling, Got: display(fault), Want: k.value.want})
 		return
 	}
 	s, _ := toDigits(raw)

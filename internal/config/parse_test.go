@@ -91,13 +91,13 @@ func TestTypes(t *testing.T) {
 	}
 
 	for _, raw := range []any{7, 7.0, "7"} {
-		if got := accepts(t, map[string]any{"lambdaConcurentExecutions": raw}); got.LambdaConcurrentExecutions != 7 {
-			t.Errorf("lambdaConcurentExecutions %#v: got %d", raw, got.LambdaConcurrentExecutions)
+		if got := accepts(t, map[string]any{"lambdaConcurrentExecutions": raw}); got.LambdaConcurrentExecutions != 7 {
+			t.Errorf("lambdaConcurrentExecutions %#v: got %d", raw, got.LambdaConcurrentExecutions)
 		}
 	}
 	for _, raw := range []any{7.5, "7.5", "7.0", "seven", "", "7 ", "99999999999999999999", 1e300, math.Inf(1), math.NaN(),
 		true, []any{7.0}, map[string]any{}} {
-		faults(t, "lambdaConcurentExecutions", map[string]any{"lambdaConcurentExecutions": raw})
+		faults(t, "lambdaConcurrentExecutions", map[string]any{"lambdaConcurrentExecutions": raw})
 	}
 
 	for _, raw := range []any{
@@ -123,25 +123,25 @@ func TestTypes(t *testing.T) {
 	}
 }
 
-func TestBothSpellings(t *testing.T) {
+func TestAliases(t *testing.T) {
 	c := accepts(t, map[string]any{"authEndpoint": nil, "authEndPoint": "https://other.example",
-		"lambdaConcurrentExecutions": "3"})
+		"lambdaConcurentExecutions": "3"})
 	if c.AuthEndpoint != "https://other.example" || c.AuthIssuer != "https://other.example" ||
 		c.LambdaConcurrentExecutions != 3 {
 		t.Errorf("got %+v", c)
 	}
 	// A problem shows the key as the context spells it.
-	says(t, map[string]any{"lambdaConcurrentExecutions": 0.0},
-		"error lambdaConcurrentExecutions: got 0, want a whole number, at least 1")
+	says(t, map[string]any{"lambdaConcurentExecutions": 0.0},
+		"error lambdaConcurentExecutions: got 0, want a whole number, at least 1")
 
 	says(t, map[string]any{"authEndPoint": "https://idp.example"},
 		"error authEndpoint: got both authEndpoint and authEndPoint, want one of the two spellings")
 	says(t, map[string]any{"lambdaConcurentExecutions": 5.0, "lambdaConcurrentExecutions": 5.0},
-		"error lambdaConcurentExecutions: got both lambdaConcurentExecutions and lambdaConcurrentExecutions, "+
+		"error lambdaConcurrentExecutions: got both lambdaConcurrentExecutions and lambdaConcurentExecutions, "+
 			"want one of the two spellings")
 }
 
-// Every fault at once, one line each, in the order of the table.
+// Every fault at once, one line each, in the order of the tables.
 func TestAllFaultsAtOnce(t *testing.T) {
 	context := map[string]any{
 		"account":                       "12345",
@@ -159,7 +159,7 @@ func TestAllFaultsAtOnce(t *testing.T) {
 		"authEndpointIntrospect":        "https://user:hidden-secret@idp.example/introspect",
 		"srvAPIKey":                     "hidden secret",
 		"healthLakeAccess":              "all",
-		"lambdaConcurentExecutions":     "0",
+		"lambdaConcurrentExecutions":    "0",
 		"lambdaMaxConcurrentExecutions": -1.0,
 		"lambdaArchitecture":            "amd64",
 		"Unrelated":                     true,
@@ -171,8 +171,6 @@ func TestAllFaultsAtOnce(t *testing.T) {
 		`error tagValue: got 5, want at most 256 letters, digits, spaces or _.:/=+-@`,
 		`error prefix: got "my_", want ASCII letters, digits and hyphens, a letter first, for the CloudFormation stack ` +
 			`<prefix>Roles`,
-		`error datastoreName: got nothing, want 1 to 256 letters, digits, spaces or _.:/=+-%@`,
-		`error preloadDataType: got "REAL", want SYNTHEA, because preloadData is true`,
 		`error clientSecret: got (hidden, a list), want printable ASCII characters, or a reference such as ` +
 			`{{resolve:secretsmanager:<secret>:SecretString:<json key>}}`,
 		`error authEndPoint: got "idp.example", want an absolute https URL (http only for localhost), no user name, ` +
@@ -184,10 +182,12 @@ func TestAllFaultsAtOnce(t *testing.T) {
 			`(http only for localhost), no user name, no fragment`,
 		`error srvAPIKey: got (hidden, 13 characters), want printable ASCII characters without spaces, or ` +
 			`a reference such as {{resolve:secretsmanager:<secret>:SecretString:<json key>}}`,
-		`error healthLakeAccess: got "all", want read-write or read-only`,
 		`error lambdaArchitecture: got "amd64", want arm64 or x86_64`,
-		`error lambdaConcurentExecutions: got "0", want a whole number, at least 1`,
+		`error lambdaConcurrentExecutions: got "0", want a whole number, at least 1`,
 		`error lambdaMaxConcurrentExecutions: got -1, want a whole number, at least 0`,
+		`error datastoreName: got nothing, want 1 to 256 letters, digits, spaces or _.:/=+-%@`,
+		`error preloadDataType: got "REAL", want SYNTHEA where preloadData is true`,
+		`error healthLakeAccess: got "all", want read-write or read-only`,
 	}
 	for range 20 { // a map's order differs from run to run
 		if got := lines(context); !slices.Equal(got, want) {
@@ -231,7 +231,7 @@ func TestSampleContext(t *testing.T) {
 func TestPlaceholders(t *testing.T) {
 	says(t, map[string]any{"account": 123456789012.0},
 		"warning account: got 123456789012, want your own value: this is the sample's placeholder")
-	// One warning a key, also where a literal would earn one by itself.
+	// One warning a key, also where a literal alone gives one.
 	for key, value := range map[string]string{"clientSecret": sampleClientSecret, "srvAPIKey": sampleAPIKey} {
 		got := lines(with(map[string]any{key: value}))
 		if len(got) != 1 || !strings.Contains(got[0], "want your own value: this is the sample's placeholder; and no "+key) {

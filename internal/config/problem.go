@@ -11,16 +11,16 @@ import (
 	"unicode/utf8"
 )
 
-// Problem is one fault in the context, or, as a Warning, something that works but is hardly meant. None of its fields
-// ever contains a secret. Of a key that is nearly a known one, Got is UnknownKey and Want is the known key.
+// Problem is one error in the context or, as a Warning, something valid but probably unintended. None of its fields ever
+// contains a secret. For a typo of a known key, Got is UnknownKey and Want is the known key.
 type Problem struct {
 	Key     string // as the context spells it
-	Got     string // what it holds, as it is shown to people
+	Got     string // what it holds, safe to show
 	Want    string // what it should hold
 	Warning bool
 }
 
-// UnknownKey stands in a Problem's Got for a key that does not exist.
+// UnknownKey is a Problem's Got for a key that does not exist.
 const UnknownKey = "unknown key"
 
 // String is one line, such as `account: got "12345", want 12 digits`.
@@ -35,7 +35,7 @@ func (p Problem) unknown() string {
 	return fmt.Sprintf("%s %s, did you mean %s?", UnknownKey, printable(p.Key), p.Want)
 }
 
-// HasErrors says whether one of the problems is more than a warning.
+// HasErrors reports whether one of the problems is an error.
 func HasErrors(problems []Problem) bool {
 	return slices.ContainsFunc(problems, func(p Problem) bool { return !p.Warning })
 }
@@ -67,10 +67,10 @@ func Report(w io.Writer, problems []Problem) {
 		}
 	}
 	if HasErrors(problems) {
-		b.WriteString("Mend the errors in cdk.context.json, or give the values with -c key=value; " +
+		b.WriteString("Fix the errors in cdk.context.json, or give the values with -c key=value; " +
 			"then run the command again.\n")
 	} else {
-		b.WriteString("Warnings stop nothing. The values are in cdk.context.json, or come from -c key=value.\n")
+		b.WriteString("Warnings do not stop the command. The values are in cdk.context.json, or come from -c key=value.\n")
 	}
 	_, _ = io.WriteString(w, b.String())
 }
@@ -78,10 +78,10 @@ func Report(w io.Writer, problems []Problem) {
 // longest is how many characters of a value are shown.
 const longest = 60
 
-// userinfo is a password in a URL with all that is in front of it but the scheme, however badly the URL is formed.
+// userinfo is the user name and password of a URL, however badly the URL is formed.
 var userinfo = regexp.MustCompile(`(?s):.*@`)
 
-// show is a value as people recognize it. Of lists and objects it tells the kind alone: a secret may be inside.
+// show is a value as people recognize it. Of lists and objects it shows only the kind: there may be a secret inside.
 func show(v any) string {
 	switch v := v.(type) {
 	case string:
@@ -101,7 +101,7 @@ func show(v any) string {
 	return kind(v)
 }
 
-// hide tells no more of a secret than helps to recognize a value that was cut short or pasted twice.
+// hide shows of a secret only its length, which reveals a value that was cut off or pasted twice.
 func hide(v any) string {
 	if s, ok := v.(string); ok {
 		return fmt.Sprintf("(hidden, %d characters)", utf8.RuneCountInString(s))
@@ -123,7 +123,7 @@ func kind(v any) string {
 	return "an object"
 }
 
-// printable is a key that cannot garble the terminal. Known keys are printable; what slipped into one may not be.
+// printable is a key without characters that could garble the terminal; an unknown key may have some.
 func printable(key string) string {
 	if q := strconv.Quote(key); q != `"`+key+`"` {
 		return q

@@ -12,12 +12,12 @@ func TestReport(t *testing.T) {
 	Report(&b, problems)
 	want := `error    account       got "12345"                 want 12 digits
 error    tagValue      got "ä;"                    want at most 256 letters, digits, spaces or _.:/=+-@
+warning  secretName    got "my-secret"             want a name that does not end in a hyphen and six characters: ` +
+		`Secrets Manager may confuse it with an ARN
 error    authEndpiont  unknown key authEndpiont, did you mean authEndpoint?
 error    srvAPIKey     got (hidden, 3 characters)  want printable ASCII characters without spaces, or a reference ` +
 		`such as {{resolve:secretsmanager:<secret>:SecretString:<json key>}}
-warning  secretName    got "my-secret"             want a name that does not end in a hyphen and six characters: ` +
-		`Secrets Manager may confuse it with an ARN
-Mend the errors in cdk.context.json, or give the values with -c key=value; then run the command again.
+Fix the errors in cdk.context.json, or give the values with -c key=value; then run the command again.
 `
 	if b.String() != want {
 		t.Errorf("got\n%s\nwant\n%s", b.String(), want)
@@ -30,7 +30,7 @@ func TestReportWarningsAlone(t *testing.T) {
 	Report(&b, problems)
 	want := `warning  clientId  got "11111111-2222-3333-4444-555555555555"  ` +
 		`want your own value: this is the sample's placeholder
-Warnings stop nothing. The values are in cdk.context.json, or come from -c key=value.
+Warnings do not stop the command. The values are in cdk.context.json, or come from -c key=value.
 `
 	if b.String() != want {
 		t.Errorf("got\n%s\nwant\n%s", b.String(), want)

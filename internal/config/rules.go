@@ -6,29 +6,26 @@ import (
 	"strings"
 )
 
-// rule is what several keys must fulfil together, or what is allowed but hardly meant. It is asked only if every key it
-// reads holds something sensible by itself, so that one fault is reported once.
+// rule is about several keys together, or about a value that is valid but probably unintended. It is skipped where one of
+// the keys that it reads has no valid value, so that one mistake is reported once.
 type rule struct {
 	reads []string
-	ask   func(Config) []Problem
+	check func(Config) []Problem
 }
 
-var rules = []rule{
-	{[]string{"region"}, regionRule},
-	{[]string{"prefix"}, prefixRule},
-	{[]string{"prefix", "datastoreName"}, datastoreNameRule},
-	{[]string{"authEndpoint", "authIssuer", "authEndpointJwks", "smartCapabilities"}, ssoRule},
-	{[]string{"authorizationStrategy", "smartCapabilities"}, capabilityRule},
-	{[]string{"authorizationStrategy", "smartCapabilities", "smartScopes"}, scopeRule},
-	{[]string{"tokenValidation", "requiredAudience", "authEndpoint", "authIssuer", "authEndpointJwks"}, jwtRule},
-	{[]string{"kmsKey", "region"}, kmsKeyRule},
-	{[]string{"secretName"}, secretNameRule},
-	{[]string{"lambdaConcurentExecutions", "lambdaMaxConcurrentExecutions"}, maxConcurrencyRule},
-	{[]string{"lambdaConcurentExecutions", "lambdaMaxConcurrentExecutions", "lambdaReservedConcurrency"},
+var rules = slices.Concat([]rule{
+	{[]string{KeyRegion}, regionRule},
+	{[]string{KeyPrefix}, prefixRule},
+	{[]string{KeyPrefix, KeyDatastoreName}, datastoreNameRule},
+	{[]string{KeyTokenValidation, KeyRequiredAudience, KeyAuthEndpoint, KeyAuthIssuer, KeyAuthEndpointJwks}, jwtRule},
+	{[]string{KeyKMSKey, KeyRegion}, kmsKeyRule},
+	{[]string{KeySecretName}, secretNameRule},
+	{[]string{KeyLambdaConcurrentExecutions, KeyLambdaMaxConcurrentExecutions}, maxConcurrencyRule},
+	{[]string{KeyLambdaConcurrentExecutions, KeyLambdaMaxConcurrentExecutions, KeyLambdaReservedConcurrency},
 		reservedConcurrencyRule},
-}
+}, smartRules)
 
-// healthLakeRegions are the regions known to have HealthLake. AWS adds regions, so another one is no error.
+// healthLakeRegions are the regions known to have HealthLake. AWS adds regions, so another one is only a warning.
 var healthLakeRegions = []string{"us-east-1", "us-east-2", "us-west-2", "ap-south-1", "ap-southeast-2", "ca-central-1",
 	"eu-west-1", "eu-west-2"}
 
@@ -36,11 +33,11 @@ func regionRule(c Config) []Problem {
 	if slices.Contains(healthLakeRegions, c.Region) {
 		return nil
 	}
-	return []Problem{{Key: "region", Got: show(c.Region), Warning: true,
+	return []Problem{{Key: KeyRegion, Got: show(c.Region), Warning: true,
 		Want: "a region with HealthLake; known are " + strings.Join(healthLakeRegions, ", ")}}
 }
 
-// jwtRule: a key signs for every audience that its provider serves, so verifying takes more than the key.
+// jwtRule: the provider's keys sign tokens for every audience, so a valid signature alone is not enough.
 func jwtRule(c Config) (problems []Problem) {
 	if c.TokenValidation != TokenValidationJWT {
 		return nil
@@ -49,13 +46,13 @@ func jwtRule(c Config) (problems []Problem) {
 		key, want string
 		empty     bool
 	}{
-		{"authIssuer", "the provider's issuer, byte for byte", c.AuthIssuer == ""},
-		{"authEndpointJwks", "where the provider publishes its keys", c.AuthEndpointJwks == ""},
-		{"requiredAudience", "the audience that a token must be for", len(c.RequiredAudience) == 0},
+		{KeyAuthIssuer, "the provider's issuer, byte for byte", c.AuthIssuer == ""},
+		{KeyAuthEndpointJwks, "where the provider publishes its keys", c.AuthEndpointJwks == ""},
+		{KeyRequiredAudience, "the audience that a token must be for", len(c.RequiredAudience) == 0},
 	} {
 		if needed.empty {
 			problems = append(problems, Problem{Key: needed.key, Got: "nothing",
-				Want: needed.want + ", because tokenValidation is " + TokenValidationJWT})
+				Want: needed.want + ", because " + KeyTokenValidation + " is " + TokenValidationJWT})
 		}
 	}
 	return problems
@@ -67,24 +64,24 @@ func kmsKeyRule(c Config) []Problem {
 	if len(arn) < 4 || arn[3] == c.Region {
 		return nil
 	}
-	return []Problem{{Key: "kmsKey", Got: fmt.Sprintf("a key in %s", arn[3]), Want: "a key in region " + c.Region}}
+	return []Problem{{Key: KeyKMSKey, Got: fmt.Sprintf("a key in %s", arn[3]), Want: "a key in region " + c.Region}}
 }
 
 func maxConcurrencyRule(c Config) []Problem {
 	if c.LambdaMaxConcurrentExecutions == 0 || c.LambdaMaxConcurrentExecutions >= c.LambdaConcurrentExecutions {
 		return nil
 	}
-	return []Problem{{Key: "lambdaMaxConcurrentExecutions", Got: fmt.Sprint(c.LambdaMaxConcurrentExecutions),
-		Want: fmt.Sprintf("0 for no scaling, or at least %d, which lambdaConcurentExecutions asks for",
-			c.LambdaConcurrentExecutions)}}
+	return []Problem{{Key: KeyLambdaMaxConcurrentExecutions, Got: fmt.Sprint(c.LambdaMaxConcurrentExecutions),
+		Want: fmt.Sprintf("0 for no scaling, or at least %d, the value of %s",
+			c.LambdaConcurrentExecutions, KeyLambdaConcurrentExecutions)}}
 }
 
-// reservedConcurrencyRule: Lambda refuses to provision more than it may run.
+// reservedConcurrencyRule: Lambda refuses to provision more than is reserved.
 func reservedConcurrencyRule(c Config) []Problem {
 	least := max(c.LambdaConcurrentExecutions, c.LambdaMaxConcurrentExecutions)
 	if c.LambdaReservedConcurrency == 0 || c.LambdaReservedConcurrency >= least {
 		return nil
 	}
-	return []Problem{{Key: "lambdaReservedConcurrency", Got: fmt.Sprint(c.LambdaReservedConcurrency),
+	return []Problem{{Key: KeyLambdaReservedConcurrency, Got: fmt.Sprint(c.LambdaReservedConcurrency),
 		Want: fmt.Sprintf("0 for none, or at least %d, the most that is provisioned", least)}}
 }

@@ -2,9 +2,12 @@ package config
 
 import (
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
+
+	"healthlake-smart-on-fhir/internal/contract"
 )
 
 func TestRegionWithoutHealthLake(t *testing.T) {
@@ -19,7 +22,7 @@ func TestRegionWithoutHealthLake(t *testing.T) {
 	}
 }
 
-// What a method needs may come at deploy time, so the context need not hold it.
+// The credentials that a method needs may come at deploy time, so the context need not hold them.
 func TestIntrospectionAuthWithoutCredentials(t *testing.T) {
 	for _, auth := range []string{"auto", "bearer", "basic", "post", "none"} {
 		accepts(t, map[string]any{"introspectionAuth": auth})
@@ -50,74 +53,22 @@ func TestJWT(t *testing.T) {
 
 func TestConcurrency(t *testing.T) {
 	type m = map[string]any
-	accepts(t, m{"lambdaConcurentExecutions": 5, "lambdaMaxConcurrentExecutions": 5, "lambdaReservedConcurrency": 5})
-	accepts(t, m{"lambdaConcurentExecutions": 5, "lambdaMaxConcurrentExecutions": 9, "lambdaReservedConcurrency": 9})
-	says(t, m{"lambdaConcurentExecutions": 5, "lambdaMaxConcurrentExecutions": "4"},
+	accepts(t, m{"lambdaConcurrentExecutions": 5, "lambdaMaxConcurrentExecutions": 5, "lambdaReservedConcurrency": 5})
+	accepts(t, m{"lambdaConcurrentExecutions": 5, "lambdaMaxConcurrentExecutions": 9, "lambdaReservedConcurrency": 9})
+	says(t, m{"lambdaConcurrentExecutions": 5, "lambdaMaxConcurrentExecutions": "4"},
 		"error lambdaMaxConcurrentExecutions: got 4, want 0 for no scaling, or at least 5, "+
-			"which lambdaConcurentExecutions asks for")
-	says(t, m{"lambdaConcurentExecutions": 5, "lambdaReservedConcurrency": 4},
+			"the value of lambdaConcurrentExecutions")
+	says(t, m{"lambdaConcurrentExecutions": 5, "lambdaReservedConcurrency": 4},
 		"error lambdaReservedConcurrency: got 4, want 0 for none, or at least 5, the most that is provisioned")
-	says(t, m{"lambdaConcurentExecutions": 5, "lambdaMaxConcurrentExecutions": 9, "lambdaReservedConcurrency": 8},
+	says(t, m{"lambdaConcurrentExecutions": 5, "lambdaMaxConcurrentExecutions": 9, "lambdaReservedConcurrency": 8},
 		"error lambdaReservedConcurrency: got 8, want 0 for none, or at least 9, the most that is provisioned")
 	// What cannot be compared is not compared.
-	faults(t, "lambdaConcurentExecutions", m{"lambdaConcurentExecutions": "x", "lambdaMaxConcurrentExecutions": 1})
+	faults(t, "lambdaConcurrentExecutions", m{"lambdaConcurrentExecutions": "x", "lambdaMaxConcurrentExecutions": 1})
 }
 
 func TestKMSKeyRegion(t *testing.T) {
 	says(t, map[string]any{"kmsKey": "arn:aws:kms:us-west-2:210987654321:key/1234abcd"},
 		"error kmsKey: got a key in us-west-2, want a key in region us-east-1")
-}
-
-func TestSmartV2(t *testing.T) {
-	type m = map[string]any
-	c := accepts(t, m{"authorizationStrategy": StrategySMARTV1})
-	if slices.Contains(c.SmartCapabilities, "permission-v2") || slices.ContainsFunc(c.SmartScopes, isScopeV2) {
-		t.Errorf("v1 defaults: %q, %q", c.SmartCapabilities, c.SmartScopes)
-	}
-	if !slices.Contains(c.SmartScopes, "patient/*.read") {
-		t.Errorf("v1 default scopes: %q", c.SmartScopes)
-	}
-	c = accepts(t, m{"smartCapabilities": "launch-standalone permission-v1"})
-	if slices.ContainsFunc(c.SmartScopes, isScopeV2) {
-		t.Errorf("default scopes without permission-v2: %q", c.SmartScopes)
-	}
-	accepts(t, m{"smartCapabilities": "permission-v2 permission-v2.2"})
-
-	says(t, m{"smartCapabilities": "permission-v2.2"},
-		"error smartCapabilities: got permission-v2.2 without permission-v2, want permission-v2 as well")
-	says(t, m{"smartCapabilities": "permission-v2", "authorizationStrategy": StrategySMARTV1, "smartScopes": "openid"},
-		"error smartCapabilities: got permission-v2 with authorizationStrategy SMART_ON_FHIR_V1, "+
-			"want authorizationStrategy SMART_ON_FHIR, or no permission-v2")
-	says(t, m{"smartCapabilities": "permission-v2.2", "authorizationStrategy": StrategySMARTV1},
-		"error smartCapabilities: got permission-v2.2 with authorizationStrategy SMART_ON_FHIR_V1, "+
-			"want authorizationStrategy SMART_ON_FHIR, or no permission-v2.2",
-		"error smartCapabilities: got permission-v2.2 without permission-v2, want permission-v2 as well")
-	says(t, m{"authorizationStrategy": StrategySMARTV1, "smartScopes": "openid patient/Observation.rs?status=final"},
-		`error smartScopes: got "patient/Observation.rs?status=final", a SMART v2 scope, `+
-			`want v1 scopes (.read, .write, .*), or permission-v2 among smartCapabilities`)
-}
-
-func TestScopeV2(t *testing.T) {
-	for scope, want := range map[string]bool{
-		"patient/*.rs": true, "user/Observation.cruds": true, "system/*.r": true, "patient/Observation.rs?a=b.c": true,
-		"patient/*.read": false, "patient/*.write": false, "patient/*.*": false, "patient/*.": false, "openid": false,
-		"patient/*.sr": false, "launch/patient": false, "other/*.rs": false,
-	} {
-		if got := isScopeV2(scope); got != want {
-			t.Errorf("isScopeV2(%q) = %v", scope, got)
-		}
-	}
-}
-
-func TestSSO(t *testing.T) {
-	type m = map[string]any
-	says(t, m{"authIssuer": "", "authEndpointJwks": ""},
-		`error authIssuer: got "", want a URL, because smartCapabilities has sso-openid-connect`,
-		`error authEndpointJwks: got "", want a URL, because smartCapabilities has sso-openid-connect`)
-	c := accepts(t, m{"authIssuer": "", "authEndpointJwks": "", "smartCapabilities": "launch-standalone"})
-	if c.AuthIssuer != "" || c.AuthEndpointJwks != "" {
-		t.Errorf("explicit empties: %+v", c)
-	}
 }
 
 func TestNamesWithPrefix(t *testing.T) {
@@ -138,12 +89,12 @@ func TestNamesWithPrefix(t *testing.T) {
 }
 
 // The names that users know, stated once more apart from the code's table.
-func TestNamesTable(t *testing.T) {
+func TestNamesWithPrefixAreAllChecked(t *testing.T) {
 	var rests []string
-	for _, n := range names {
-		rests = append(rests, n.rest)
-		if !n.pattern.MatchString("a-" + n.rest) {
-			t.Errorf("%s does not match its own pattern", n.rest)
+	for _, n := range contract.PrefixedNames {
+		rests = append(rests, n.Name)
+		if !regexp.MustCompile(n.Pattern).MatchString("a-" + n.Name) {
+			t.Errorf("%s does not match its own pattern", n.Name)
 		}
 	}
 	want := []string{"Roles", "Secret", "CheckToken", "Datastore", "checkToken", "Role-for-HealthLake", "Lambda-Role"}

@@ -10,46 +10,47 @@ import (
 // HealthLake's own permission-v2.2.
 const (
 	capabilitySSO          = "sso-openid-connect"
+	capabilityStandalone   = "launch-standalone"
+	capabilityEHR          = "launch-ehr"
+	capabilityAsymmetric   = "client-confidential-asymmetric"
+	capabilityOffline      = "permission-offline"
+	capabilityPermissionV1 = "permission-v1"
 	capabilityPermissionV2 = "permission-v2"
 	capabilityFineGrained  = "permission-v2.2"
 )
 
-// The defaults below depend on authorizationStrategy, the scopes on smartCapabilities too, and on nothing else. They
-// end up in the datastore's metadata, and a change there makes CloudFormation replace the datastore; a key that may
-// change in a running deployment, such as healthLakeAccess, must therefore not reach them. Those two replace it anyway.
-
-// defaultCapabilities are those that hold for every deployment of Hydra with HealthLake. Left out are
-//   - launch-ehr and context-ehr-*: Hydra hands a launch parameter to the deployment's own login and consent
+// hydraCapabilities are those that every deployment of ORY Hydra with HealthLake has. Left out are
+//   - launch-ehr and context-ehr-*: Hydra passes a launch parameter on to the deployment's own login and consent
 //     application, and does nothing with it itself;
 //   - context-standalone-*, context-banner, context-style: they promise parameters such as patient in the token
-//     response, and Hydra's token response has no room for them (they go into the token's claims);
+//     response, and Hydra puts these into the token's claims only;
 //   - permission-online: Hydra does not know the scope online_access;
 //   - permission-v2.2: HealthLake's extension, for those who want it.
-func defaultCapabilities(c Config) any {
+func hydraCapabilities(authorizationStrategy string) []string {
 	l := []string{
-		"launch-standalone",              // the authorization code flow, without launch context
-		"authorize-post",                 // Hydra's authorization endpoint takes POST
-		"client-public",                  // token_endpoint_auth_method none, with PKCE
-		"client-confidential-symmetric",  // client_secret_basic
-		"client-confidential-asymmetric", // private_key_jwt, with the RS384 and ES384 that SMART asks for
-		capabilitySSO,                    // ID tokens, an issuer and its keys
-		"permission-offline",             // offline_access gives a refresh token
-		"permission-patient",             // HealthLake enforces patient/ and user/ scopes
+		capabilityStandalone,            // the authorization code flow, without launch context
+		"authorize-post",                // Hydra's authorization endpoint accepts POST
+		"client-public",                 // token_endpoint_auth_method none, with PKCE
+		"client-confidential-symmetric", // client_secret_basic
+		capabilityAsymmetric,            // private_key_jwt, with the RS384 and ES384 that SMART requires
+		capabilitySSO,                   // ID tokens, an issuer and its keys
+		capabilityOffline,               // offline_access gives a refresh token
+		"permission-patient",            // HealthLake enforces patient/ and user/ scopes
 		"permission-user",
-		"permission-v1",
+		capabilityPermissionV1,
 	}
-	if c.AuthorizationStrategy == StrategySMART {
+	if authorizationStrategy == StrategySMART {
 		l = append(l, capabilityPermissionV2)
 	}
 	return l
 }
 
-// defaultScopes are the widest that HealthLake understands with these capabilities; a client asks for fewer.
-func defaultScopes(c Config) any {
+// widestScopes are the widest scopes that HealthLake understands with these capabilities.
+func widestScopes(capabilities []string) []string {
 	l := []string{"openid", "fhirUser", "offline_access", "launch/patient"}
 	for _, level := range []string{"patient", "user", "system"} {
 		l = append(l, level+"/*.read", level+"/*.write")
-		if slices.Contains(c.SmartCapabilities, capabilityPermissionV2) {
+		if slices.Contains(capabilities, capabilityPermissionV2) {
 			l = append(l, level+"/*.rs", level+"/*.cruds")
 		}
 	}
@@ -64,21 +65,48 @@ func isScopeV2(scope string) bool {
 	return m != nil && m[2] != ""
 }
 
-// capabilityRule holds the capabilities against the strategy that they need.
+// smartRules are what SMART App Launch 2.2 (section "Conformance") and HealthLake (API Reference,
+// IdentityProviderConfiguration) require of the datastore's discovery document, as far as the context decides it. What they
+// recommend is in SMARTWarnings.
+var smartRules = []rule{
+	{[]string{KeyAuthEndpoint, KeyAuthIssuer, KeyAuthEndpointJwks, KeySmartCapabilities}, ssoRule},
+	{[]string{KeyAuthorizationStrategy, KeySmartCapabilities}, capabilityRule},
+	{[]string{KeyGrantTypes, KeySmartCapabilities}, launchRule},
+	{[]string{KeyAuthorizationStrategy, KeySmartCapabilities, KeySmartScopes}, scopeRule},
+}
+
+func (c Config) can(capability string) bool { return slices.Contains(c.SmartCapabilities, capability) }
+
+// ssoRule: OpenID Connect clients need the issuer and its keys.
+func ssoRule(c Config) (problems []Problem) {
+	if !c.can(capabilitySSO) {
+		return nil
+	}
+	for _, k := range []struct{ name, value string }{
+		{KeyAuthIssuer, c.AuthIssuer}, {KeyAuthEndpointJwks, c.AuthEndpointJwks},
+	} {
+		if k.value == "" {
+			problems = append(problems, Problem{Key: k.name, Got: `""`,
+				Want: "a URL, because " + KeySmartCapabilities + " has " + capabilitySSO})
+		}
+	}
+	return problems
+}
+
+// capabilityRule checks the permission capabilities against the strategy that they need.
 func capabilityRule(c Config) (problems []Problem) {
 	for _, capability := range []string{capabilityPermissionV2, capabilityFineGrained} {
-		if slices.Contains(c.SmartCapabilities, capability) && c.AuthorizationStrategy != StrategySMART {
+		if c.can(capability) && c.AuthorizationStrategy != StrategySMART {
 			problems = append(problems, Problem{
-				Key:  "smartCapabilities",
-				Got:  fmt.Sprintf("%s with authorizationStrategy %s", capability, c.AuthorizationStrategy),
-				Want: fmt.Sprintf("authorizationStrategy %s, or no %s", StrategySMART, capability),
+				Key:  KeySmartCapabilities,
+				Got:  fmt.Sprintf("%s with %s %s", capability, KeyAuthorizationStrategy, c.AuthorizationStrategy),
+				Want: fmt.Sprintf("%s %s, or no %s", KeyAuthorizationStrategy, StrategySMART, capability),
 			})
 		}
 	}
-	if slices.Contains(c.SmartCapabilities, capabilityFineGrained) &&
-		!slices.Contains(c.SmartCapabilities, capabilityPermissionV2) {
+	if c.can(capabilityFineGrained) && !c.can(capabilityPermissionV2) {
 		problems = append(problems, Problem{
-			Key:  "smartCapabilities",
+			Key:  KeySmartCapabilities,
 			Got:  capabilityFineGrained + " without " + capabilityPermissionV2,
 			Want: capabilityPermissionV2 + " as well",
 		})
@@ -86,31 +114,27 @@ func capabilityRule(c Config) (problems []Problem) {
 	return problems
 }
 
-// scopeRule: v2 scopes are advertised only together with the capability that announces them.
-func scopeRule(c Config) []Problem {
-	i := slices.IndexFunc(c.SmartScopes, isScopeV2)
-	if i < 0 || slices.Contains(c.SmartCapabilities, capabilityPermissionV2) {
-		return nil
-	}
-	return []Problem{{
-		Key:  "smartScopes",
-		Got:  show(c.SmartScopes[i]) + ", a SMART v2 scope",
-		Want: "v1 scopes (.read, .write, .*), or " + capabilityPermissionV2 + " among smartCapabilities",
-	}}
-}
-
-// ssoRule: OpenID Connect clients need the issuer and its keys (SMART App Launch 2.2, "Metadata").
-func ssoRule(c Config) (problems []Problem) {
-	if !slices.Contains(c.SmartCapabilities, capabilitySSO) {
-		return nil
-	}
-	for _, k := range []struct{ name, value string }{
-		{"authIssuer", c.AuthIssuer}, {"authEndpointJwks", c.AuthEndpointJwks},
-	} {
-		if k.value == "" {
-			problems = append(problems, Problem{Key: k.name, Got: `""`,
-				Want: "a URL, because smartCapabilities has " + capabilitySSO})
+// launchRule: an app that is launched uses the authorization code grant.
+func launchRule(c Config) (problems []Problem) {
+	for _, launch := range []string{capabilityEHR, capabilityStandalone} {
+		if c.can(launch) && !slices.Contains(c.GrantTypes, GrantAuthorizationCode) {
+			problems = append(problems, Problem{Key: KeyGrantTypes,
+				Got:  "no " + GrantAuthorizationCode,
+				Want: GrantAuthorizationCode + ", or " + KeySmartCapabilities + " without " + launch})
 		}
 	}
 	return problems
+}
+
+// scopeRule: v2 scopes are advertised only together with the capability that announces them.
+func scopeRule(c Config) []Problem {
+	i := slices.IndexFunc(c.SmartScopes, isScopeV2)
+	if i < 0 || c.can(capabilityPermissionV2) {
+		return nil
+	}
+	return []Problem{{
+		Key:  KeySmartScopes,
+		Got:  show(c.SmartScopes[i]) + ", a SMART v2 scope",
+		Want: "v1 scopes (.read, .write, .*), or " + capabilityPermissionV2 + " among " + KeySmartCapabilities,
+	}}
 }

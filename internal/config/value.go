@@ -3,16 +3,18 @@ package config
 import (
 	"encoding/json"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 )
 
-// value reads what a key holds. The context file gives JSON's types, `cdk -c key=value` gives strings: both are read.
+// value is what a key may hold and where it is stored. The context file gives JSON's types, `cdk -c key=value` gives
+// strings: both are read.
 type value struct {
-	want string // completes "want …" in a problem
-	// set checks raw and stores it. If raw will not do, it returns the offending value, which is raw or an element of
-	// it, and leaves c alone.
-	set func(c *Config, raw any) (offender any, ok bool)
+	want string // what the key must hold: completes "want …" in a problem, and stands in the reference
+	// set checks raw and stores it. If raw is not valid, it returns the value at fault, which is raw or an element of it,
+	// and leaves c unchanged.
+	set func(c *Config, raw any) (fault any, ok bool)
 }
 
 // check is a condition on a single value, and the words for it.
@@ -68,7 +70,7 @@ func toInt(raw any) (int, bool) {
 	case int:
 		return v, true
 	case float64:
-		// The bound keeps the conversion exact; NaN fails the first comparison.
+		// The limit keeps the conversion exact; NaN fails the first comparison.
 		if v == math.Trunc(v) && math.Abs(v) <= math.MaxInt32 {
 			return int(v), true
 		}
@@ -79,8 +81,8 @@ func toInt(raw any) (int, bool) {
 	return 0, false
 }
 
-// flag is a boolean, or the string "true" or "false" in any case.
-func flag(field func(*Config) *bool) value {
+// boolean is true or false, or the string "true" or "false" in any case.
+func boolean(field func(*Config) *bool) value {
 	return reading(field, toBool, check[bool]{want: "true or false", ok: func(bool) bool { return true }})
 }
 
@@ -94,14 +96,15 @@ func toBool(raw any) (v, ok bool) {
 	return false, false
 }
 
-// elements is what a list must hold: each of its elements, and whether it may be empty.
+// elements is what a list must hold.
 type elements struct {
-	check[string]
-	atLeastOne bool
+	check[string] // of each element
+	atLeastOne    bool
+	distinct      bool
 }
 
 // list is an array of strings, or a string that is either such an array in JSON or its elements separated by commas
-// and spaces. An element that has a comma of its own needs the array.
+// and spaces. An element that contains a comma needs the array.
 func list(field func(*Config) *[]string, e elements) value {
 	return value{want: e.want, set: func(c *Config, raw any) (any, bool) {
 		items, ok := toSlice(raw)
@@ -111,7 +114,7 @@ func list(field func(*Config) *[]string, e elements) value {
 		l := make([]string, 0, len(items))
 		for _, item := range items {
 			s, ok := item.(string)
-			if !ok || !e.ok(s) {
+			if !ok || !e.ok(s) || e.distinct && slices.Contains(l, s) {
 				return item, false
 			}
 			l = append(l, s)

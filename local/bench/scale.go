@@ -97,7 +97,7 @@ Calls in flight are the rate times the service time (Little's law); they stand i
 utilization, since calls do not queue up neatly, and at least a tenth of the rate.
 
 `, ms(m.service[0].mean()), perInstance, utilization*100) + need.markdown() + fmt.Sprintf(`
-Set it with the context key `+"`lambdaConcurentExecutions`"+`. What is above it is served too, by instances that Lambda starts on
+Set it with the context key `+"`lambdaConcurrentExecutions`"+`. What is above it is served too, by instances that Lambda starts on
 demand; a start took %s here (p50), and Lambda adds its own to it.
 
 ## What that costs a month

@@ -168,11 +168,11 @@ func concurrency(ctx context.Context, c cli, cfg config.Config, l *checklist.Lis
 func asked(cfg config.Config) (key string, wanted int) {
 	switch {
 	case cfg.LambdaReservedConcurrency > 0:
-		return "lambdaReservedConcurrency", cfg.LambdaReservedConcurrency
+		return config.KeyLambdaReservedConcurrency, cfg.LambdaReservedConcurrency
 	case cfg.LambdaMaxConcurrentExecutions > 0:
-		return "lambdaMaxConcurrentExecutions", cfg.LambdaMaxConcurrentExecutions
+		return config.KeyLambdaMaxConcurrentExecutions, cfg.LambdaMaxConcurrentExecutions
 	}
-	return "lambdaConcurentExecutions", cfg.LambdaConcurrentExecutions
+	return config.KeyLambdaConcurrentExecutions, cfg.LambdaConcurrentExecutions
 }
 
 func secret(ctx context.Context, c cli, cfg config.Config, l *checklist.List) {

@@ -156,7 +156,7 @@ func TestAccount(t *testing.T) {
 		"ok AWS account: 123456789012",
 		"ok AWS region: HealthLake answers in us-east-1",
 		"failed AWS CDK bootstrap: not bootstrapped | npx cdk bootstrap aws://123456789012/us-east-1",
-		"ok AWS Lambda concurrency: lambdaConcurentExecutions asks for 5, 1000 are unreserved",
+		"ok AWS Lambda concurrency: lambdaConcurrentExecutions asks for 5, 1000 are unreserved",
 		"ok AWS secret: no secret SOF-HL yet",
 		"ok AWS function: no function t-checkToken yet")
 
@@ -206,7 +206,7 @@ func TestAsked(t *testing.T) {
 		provisioned, most, reserved int
 		want                        string
 	}{
-		{5, 0, 0, "lambdaConcurentExecutions 5"},
+		{5, 0, 0, "lambdaConcurrentExecutions 5"},
 		{5, 50, 0, "lambdaMaxConcurrentExecutions 50"},
 		{5, 50, 60, "lambdaReservedConcurrency 60"},
 	} {

@@ -51,26 +51,3 @@ func TestContextsOfTheProviderPages(t *testing.T) {
 		t.Errorf("%d contexts, want one a provider at least", contexts)
 	}
 }
-
-// The README's table has every key, and no other.
-func TestReadmeHasEveryKey(t *testing.T) {
-	text, err := os.ReadFile("../../README.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	documented := map[string]bool{}
-	for _, row := range regexp.MustCompile("(?m)^\\| (`[^|]*) \\|").FindAllStringSubmatch(string(text), -1) {
-		for _, name := range regexp.MustCompile("`([A-Za-z]+)`").FindAllStringSubmatch(row[1], -1) {
-			documented[name[1]] = true
-		}
-	}
-	for _, k := range keys {
-		if !documented[k.name] {
-			t.Errorf("the README does not have %s", k.name)
-		}
-		delete(documented, k.name)
-	}
-	for name := range documented {
-		t.Errorf("the README has %s, which is no key", name)
-	}
-}

@@ -6,9 +6,9 @@ import (
 	"strings"
 )
 
-// slips finds the context's keys that are no known key but nearly one, and reports them in alphabetical order. Keys
-// that resemble none are somebody else's: the CDK keeps feature flags and cached look-ups in the context.
-func (p *parser) slips() {
+// typos reports, in alphabetical order, the keys of the context that are not known but look like a typo of a known one.
+// Other unknown keys are left alone: the CDK keeps feature flags and cached look-ups in the context.
+func (p *parser) typos() {
 	for _, name := range slices.Sorted(maps.Keys(p.context)) {
 		if _, known := position[name]; known {
 			continue
@@ -30,13 +30,13 @@ var position = func() map[string]int {
 	return m
 }()
 
-// nearest is the known spelling that name is one slip away from.
+// nearest is the key, in its documented spelling, that name is a typo of.
 func nearest(name string) (string, bool) {
-	for _, same := range []func(a, b string) bool{strings.EqualFold, oneSlip} {
+	for _, same := range []func(a, b string) bool{strings.EqualFold, oneEdit} {
 		for _, k := range keys {
 			for _, s := range k.spellings() {
 				if same(name, s) {
-					return s, true
+					return k.name, true
 				}
 			}
 		}
@@ -44,9 +44,9 @@ func nearest(name string) (string, bool) {
 	return "", false
 }
 
-// oneSlip says whether a becomes b by one character inserted, left out, replaced, or swapped with its neighbour:
-// whether their Damerau-Levenshtein distance is 1.
-func oneSlip(a, b string) bool {
+// oneEdit reports whether a becomes b by inserting, leaving out or replacing one character, or by swapping two
+// neighbours: whether their Damerau-Levenshtein distance is 1.
+func oneEdit(a, b string) bool {
 	ra, rb := []rune(a), []rune(b)
 	for len(ra) > 0 && len(rb) > 0 && ra[0] == rb[0] {
 		ra, rb = ra[1:], rb[1:]

@@ -1,0 +1,95 @@
+package config
+
+var datastoreKeys = []key{
+	{
+		name: KeyDatastoreName, byDefault: required, replaces: true,
+		value: text(func(c *Config) *string { return &c.DatastoreName }, datastoreName),
+		doc:   "The datastore's name, without the prefix, which is put in front of it.",
+	},
+	{
+		name: "protectDatastore", byDefault: fixed(false),
+		value: boolean(func(c *Config) *bool { return &c.ProtectDatastore }),
+		doc: "Turns on termination protection for the stacks, so that `cdk destroy` refuses, and keeps the datastore and " +
+			"its data when its stack is deleted. See [the datastore's life](../security.md#the-datastores-life).",
+	},
+	{
+		name: KeyPreloadData, byDefault: fixed(false), replaces: true,
+		value: boolean(func(c *Config) *bool { return &c.PreloadData }),
+		doc:   "Fills the new datastore with synthetic patients.",
+	},
+	{
+		name: "preloadDataType", value: preloadDataType, replaces: true,
+		byDefault: derived("none; required where "+code(KeyPreloadData)+" is true", func(c Config) any {
+			if c.PreloadData {
+				return nil
+			}
+			return ""
+		}),
+		doc: "The kind of preloaded data. Ignored where `preloadData` is false.",
+	},
+	{
+		name: KeyKMSKey, byDefault: fixed(KMSKeyAWSOwned), replaces: true,
+		value: text(func(c *Config) *string { return &c.KMSKey }, kmsKey),
+		doc: "What encrypts the datastore and the secret: a key that AWS owns, a customer managed key with rotation that " +
+			"the deployment creates, or your own key of the same region.",
+	},
+	{
+		name: "healthLakeAccess", byDefault: fixed(AccessReadWrite),
+		value: text(func(c *Config) *string { return &c.HealthLakeAccess }, oneOf(AccessReadWrite, AccessReadOnly)),
+		doc:   "The most that any request may do, whatever its token says: it bounds the role that HealthLake assumes.",
+	},
+	{
+		name: KeyAuthorizationStrategy, byDefault: fixed(StrategySMART), replaces: true,
+		value: text(func(c *Config) *string { return &c.AuthorizationStrategy },
+			oneOf(StrategySMART, StrategySMARTV1)),
+		doc: "The version of SMART scopes that HealthLake knows: `SMART_ON_FHIR` is version 2 and 1, `SMART_ON_FHIR_V1` " +
+			"version 1 alone.",
+	},
+	{
+		name: "fineGrainedAuthorization", byDefault: fixed(true), replaces: true,
+		value: boolean(func(c *Config) *bool { return &c.FineGrainedAuthorization }),
+		doc:   "HealthLake enforces scopes resource by resource.",
+	},
+
+	// These three stand in the discovery document. Their defaults depend only on keys whose change replaces the datastore
+	// anyway: a key that may change in a running deployment, such as healthLakeAccess, must not reach the document.
+	{
+		name: KeyGrantTypes, replaces: true,
+		byDefault: fixed([]string{GrantAuthorizationCode, GrantClientCredentials}),
+		value:     list(func(c *Config) *[]string { return &c.GrantTypes }, grantTypes),
+		doc: "The grant types in the discovery document: `authorization_code` for apps with users, `client_credentials` " +
+			"for backend services.",
+	},
+	{
+		name: KeySmartCapabilities, replaces: true,
+		byDefault: derived(codes(hydraCapabilities(StrategySMART))+
+			"; with "+code(StrategySMARTV1)+" without "+code(capabilityPermissionV2),
+			func(c Config) any { return hydraCapabilities(c.AuthorizationStrategy) }),
+		value: list(func(c *Config) *[]string { return &c.SmartCapabilities }, capabilities),
+		doc: "The [SMART capabilities](https://hl7.org/fhir/smart-app-launch/conformance.html#capability-sets) in the " +
+			"discovery document. The default is right for ORY Hydra; for another provider see the " + providerPages + ".",
+	},
+	{
+		name: KeySmartScopes, replaces: true,
+		byDefault: derived("`openid`, `fhirUser`, `offline_access`, `launch/patient`, and for `patient`, `user` and `system` "+
+			"`/*.read`, `/*.write` and, with the capability "+code(capabilityPermissionV2)+", `/*.rs` and `/*.cruds`",
+			func(c Config) any { return widestScopes(c.SmartCapabilities) }),
+		value: list(func(c *Config) *[]string { return &c.SmartScopes }, smartScopes),
+		doc:   "The scopes in the discovery document. A client asks for some of them.",
+	},
+}
+
+// preloadDataType is checked only where data is preloaded; otherwise the key does not matter.
+var preloadDataType = value{
+	want: PreloadSynthea + " where " + KeyPreloadData + " is true",
+	set: func(c *Config, raw any) (any, bool) {
+		if !c.PreloadData {
+			return nil, true
+		}
+		if raw != PreloadSynthea {
+			return raw, false
+		}
+		c.PreloadDataType = PreloadSynthea
+		return nil, true
+	},
+}

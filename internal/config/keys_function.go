@@ -1,0 +1,54 @@
+package config
+
+import (
+	"math"
+
+	"healthlake-smart-on-fhir/internal/contract"
+)
+
+const scalingPage = "[scaling](../scaling.md#how-much-provisioned-concurrency)"
+
+var functionKeys = []key{
+	{
+		name: "lambdaArchitecture", byDefault: fixed(ArchitectureARM64),
+		value: text(func(c *Config) *string { return &c.LambdaArchitecture },
+			oneOf(ArchitectureARM64, ArchitectureX8664)),
+		doc: "The processor that the function is built for.",
+	},
+	{
+		name: "lambdaMemorySize", byDefault: fixed(512),
+		value: number(func(c *Config) *int { return &c.LambdaMemorySize }, between(128, 10240)),
+		doc:   "The function's memory in MiB. Lambda gives it a share of the processor in proportion.",
+	},
+	{
+		name: KeyLambdaConcurrentExecutions, aliases: []string{"lambdaConcurentExecutions"}, byDefault: fixed(5),
+		value: number(func(c *Config) *int { return &c.LambdaConcurrentExecutions }, between(1, math.MaxInt32)),
+		doc: "Provisioned concurrency: how many requests are checked at the same time without a cold start. See " +
+			scalingPage + ".",
+	},
+	{
+		name: KeyLambdaMaxConcurrentExecutions, byDefault: fixed(0),
+		value: number(func(c *Config) *int { return &c.LambdaMaxConcurrentExecutions }, between(0, math.MaxInt32)),
+		doc: "Lets provisioned concurrency grow with the load, from `lambdaConcurrentExecutions` up to this; 0 turns " +
+			"scaling off. See " + scalingPage + ".",
+	},
+	{
+		name: KeyLambdaReservedConcurrency, byDefault: fixed(0),
+		value: number(func(c *Config) *int { return &c.LambdaReservedConcurrency }, between(0, math.MaxInt32)),
+		doc: "Reserves this much of the account's concurrency for the function, and limits the function to it: what is " +
+			"above is refused. 0 reserves nothing.",
+	},
+	{
+		name: "introspectionCacheSeconds", byDefault: fixed(0),
+		value: number(func(c *Config) *int { return &c.IntrospectionCacheSeconds }, between(0, int(contract.MaxIntrospectionCache.Seconds()))),
+		doc: "How long the function keeps what the provider said about a token, in seconds. A token that is revoked works " +
+			"on for that long. 0 asks the provider for every request. See " +
+			"[the cache](../architecture.md#the-answer-cache).",
+	},
+	{
+		name: "restrictInvokeToAccount", byDefault: fixed(false),
+		value: boolean(func(c *Config) *bool { return &c.RestrictInvokeToAccount }),
+		doc: "Lets HealthLake invoke the function only for datastores of this account. Whether HealthLake sends the " +
+			"account is not documented: see [how to try it](../security.md#who-may-invoke-the-function).",
+	},
+}

@@ -1,0 +1,151 @@
+package config
+
+import (
+	"slices"
+	"strings"
+)
+
+const providerPages = "[provider pages](../providers/README.md)"
+
+const credentialsPage = "[security](../security.md#client-secret-and-api-key)"
+
+var providerKeys = []key{
+	{
+		name: KeyTokenValidation, byDefault: fixed(TokenValidationIntrospection),
+		value: text(func(c *Config) *string { return &c.TokenValidation },
+			oneOf(TokenValidationIntrospection, TokenValidationJWT)),
+		doc: "How the function checks a token. With `introspection` it asks the provider about each token (RFC 7662). With " +
+			"`jwt` it verifies the token's signature with the provider's public keys, and `requiredAudience` is required. " +
+			"See [introspection or JWT](../providers/README.md#introspection-or-jwt).",
+	},
+	{
+		name: "clientId", byDefault: requiredToIntrospect, sample: sampleClientID,
+		value: text(func(c *Config) *string { return &c.ClientID }, clientID),
+		doc:   "The function's own client id at the provider, for introspection.",
+	},
+	{
+		name: "clientSecret", byDefault: fixed(""), secret: "CLIENT_SECRET", sample: sampleClientSecret,
+		value: text(func(c *Config) *string { return &c.ClientSecret }, orReference(clientSecret)),
+		doc: "The secret of `clientId`. Leave it out, or refer to another secret. A literal value works, but can be read " +
+			"in the templates. See " + credentialsPage + ".",
+	},
+	{
+		name: KeyAuthEndpoint, aliases: []string{"authEndPoint"}, byDefault: required, sample: sampleHost,
+		value: text(func(c *Config) *string { return &c.AuthEndpoint }, baseURL),
+		doc: "The provider's base URL. The defaults of other endpoints are made from it, and are right for ORY Hydra; for " +
+			"another provider see the " + providerPages + ".",
+	},
+	{
+		name: KeyAuthEndpointToken, byDefault: required, sample: sampleHost, replaces: true,
+		value: text(func(c *Config) *string { return &c.AuthEndpointToken }, endpointURL),
+		doc:   "The provider's token endpoint. It is also the `iss` of each response to HealthLake.",
+	},
+	{
+		name: KeyAuthEndpointIntrospect, byDefault: requiredToIntrospect, sample: sampleHost,
+		value: text(func(c *Config) *string { return &c.AuthEndpointIntrospect }, endpointURL),
+		doc:   "The provider's introspection endpoint (RFC 7662).",
+	},
+	{
+		name: "srvAPIKey", byDefault: fixed(""), secret: "SRV_API_KEY", sample: sampleAPIKey,
+		value: text(func(c *Config) *string { return &c.SrvAPIKey }, orReference(apiKey)),
+		doc: "API key for introspection, where the provider wants one, as ORY Network does. Leave it out, or refer to " +
+			"another secret. See " + credentialsPage + ".",
+	},
+	{
+		name: "introspectionAuth", byDefault: fixed(IntrospectionAuthAuto), value: introspectionAuth,
+		doc: "How the function authenticates at the introspection endpoint: `bearer` sends `srvAPIKey`; `basic` and `post` " +
+			"send `clientId` and `clientSecret`, as `client_secret_basic` and `client_secret_post` of RFC 7591; `none` " +
+			"sends nothing. `auto` is `bearer` if there is an API key, else `basic` if there is a client secret, else `none`.",
+	},
+	{
+		name: "authCaBundle", byDefault: derived("the system's certificate authorities", func(Config) any { return "" }),
+		value: text(func(c *Config) *string { return &c.AuthCABundle }, fileName),
+		doc: "PEM file with the certificate authorities for the provider's certificate, used instead of the system's. It " +
+			"is for a provider with a private certificate authority, and goes into the function's package.",
+	},
+	{
+		name: "claimNames", byDefault: fixed(map[string]any{}), value: claimNames,
+		doc: "What the provider calls the claims that HealthLake needs, for example " +
+			"`{\"fhirUser\": \"https://clinic.example/fhirUser\", \"patient\": \"custom:patient\"}`.",
+	},
+
+	// Clients see these endpoints in the datastore's discovery document. An empty value means that the provider has no such
+	// endpoint; HealthLake requires the authorization endpoint.
+	{
+		name: KeyAuthEndpointAuthorize, byDefault: derivedEndpoint("oauth2/auth"), replaces: true,
+		value: text(func(c *Config) *string { return &c.AuthEndpointAuthorize }, endpointURL),
+		doc:   "The provider's authorization endpoint.",
+	},
+	{
+		// Clients compare issuers byte for byte (OpenID Connect Core 3.1.3.7). Hydra v2 states its urls.self.issuer as it is
+		// written, and neither adds nor removes a trailing slash (v1 always added one).
+		name: KeyAuthIssuer, byDefault: derived(code(KeyAuthEndpoint), func(c Config) any { return c.AuthEndpoint }),
+		value: text(func(c *Config) *string { return &c.AuthIssuer }, orEmpty(baseURL)), replaces: true,
+		doc: "The issuer, exactly as `issuer` stands in the provider's own discovery document: a slash at the end counts.",
+	},
+	{
+		name: KeyAuthEndpointJwks, byDefault: derivedEndpoint(".well-known/jwks.json"), replaces: true,
+		value: text(func(c *Config) *string { return &c.AuthEndpointJwks }, orEmpty(endpointURL)),
+		doc:   "Where the provider publishes its public keys (`jwks_uri`).",
+	},
+	{
+		name: KeyAuthEndpointRevoke, byDefault: derivedEndpoint("oauth2/revoke"), replaces: true,
+		value: text(func(c *Config) *string { return &c.AuthEndpointRevoke }, orEmpty(endpointURL)),
+		doc:   "The provider's revocation endpoint (RFC 7009).",
+	},
+	{
+		// Hydra has dynamic registration turned off by default.
+		name: KeyAuthEndpointRegister, byDefault: fixed(""), replaces: true,
+		value: text(func(c *Config) *string { return &c.AuthEndpointRegister }, orEmpty(endpointURL)),
+		doc:   "The provider's client registration endpoint (RFC 7591).",
+	},
+	{
+		name: KeyAuthEndpointManage, byDefault: fixed(""), replaces: true,
+		value: text(func(c *Config) *string { return &c.AuthEndpointManage }, orEmpty(endpointURL)),
+		doc:   "The page where users see and withdraw the access that they have granted to apps.",
+	},
+}
+
+// introspectionAuth is one of the IntrospectionAuth constants, or the name of a method in RFC 7591 section 2.
+var introspectionAuth = reading(func(c *Config) *string { return &c.IntrospectionAuth },
+	func(raw any) (string, bool) {
+		s, ok := raw.(string)
+		switch s {
+		case "client_secret_basic":
+			s = IntrospectionAuthBasic
+		case "client_secret_post":
+			s = IntrospectionAuthPost
+		}
+		return s, ok
+	},
+	check[string]{
+		"auto, bearer, basic (or client_secret_basic), post (or client_secret_post) or none",
+		oneOf(IntrospectionAuthAuto, IntrospectionAuthBearer, IntrospectionAuthBasic, IntrospectionAuthPost,
+			IntrospectionAuthNone).ok,
+	})
+
+// reservedClaims are those that the function sets itself or never passes on, so that no claim may be mapped to them.
+var reservedClaims = []string{"isAuthorized", "iamRoleARN", "iss", "aud", "iat", "nbf", "exp", "active", "ext"}
+
+// claimNames is a JSON object of strings, or a string that holds one.
+var claimNames = value{
+	want: `a JSON object such as {"fhirUser": "https://clinic.example/fhirUser"}, with claims that may be mapped: not ` +
+		strings.Join(reservedClaims, ", "),
+	set: func(c *Config, raw any) (any, bool) {
+		object, ok := toObject(raw)
+		if !ok {
+			return raw, false
+		}
+		names := make(map[string]string, len(object))
+		for name, v := range object {
+			claim, ok := v.(string)
+			reserved := slices.ContainsFunc(reservedClaims, func(r string) bool { return strings.EqualFold(r, name) })
+			if !ok || claim == "" || name == "" || reserved {
+				return raw, false
+			}
+			names[name] = claim
+		}
+		c.ClaimNames = names
+		return nil, true
+	},
+}
