@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"unicode"
 
 	"healthlake-smart-on-fhir/cmd/preflight/internal/checklist"
 )
@@ -52,10 +53,14 @@ func run(t *testing.T, stdin string, args ...string) (status int, stdout, stderr
 		stdin: strings.NewReader(stdin), stdout: &out, stderr: &complaints,
 	}
 	status = p.run(context.Background(), args)
+	printed := out.String() + complaints.String()
 	for _, s := range []string{secret, key, "the-token"} {
-		if strings.Contains(out.String()+complaints.String(), s) {
-			t.Errorf("%s is printed:\n%s%s", s, out.String(), complaints.String())
+		if strings.Contains(printed, s) {
+			t.Errorf("%s is printed:\n%s", s, printed)
 		}
+	}
+	if i := strings.IndexFunc(printed, func(r rune) bool { return !unicode.IsPrint(r) && r != '\n' && r != '\t' }); i >= 0 {
+		t.Errorf("a character that a terminal obeys is printed: %q", printed[i:min(i+20, len(printed))])
 	}
 	return status, out.String(), complaints.String()
 }
@@ -85,7 +90,7 @@ func startIDP(t *testing.T, changes map[string]any) string {
 		if _, password, _ := r.BasicAuth(); password != secret {
 			w.WriteHeader(http.StatusUnauthorized)
 		} else if r.PostFormValue("token") == "the-token" {
-			fmt.Fprint(w, `{"active":true,"exp":4102444800,"scope":"patient/*.rs?a&b","patient":"p1"}`)
+			fmt.Fprint(w, `{"active":true,"exp":4102444800,"scope":"patient/*.rs?a&b","patient":"p1","name":"`+"\u009b2J\u202e"+`"}`)
 		} else {
 			fmt.Fprint(w, `{"active":false}`)
 		}
@@ -104,7 +109,7 @@ func TestUsage(t *testing.T) {
 		want string
 	}{
 		{[]string{"--nonsense"}, "nonsense"},
-		{[]string{"extra"}, `"extra" is no option`},
+		{[]string{"extra"}, `"extra" is not an option`},
 		{[]string{"-c", "account"}, `-c "account" is not key=value`},
 		{[]string{"--calls", "0"}, "--calls"},
 		{[]string{"--offline", "--write"}, "--write needs the network"},
@@ -131,7 +136,7 @@ func TestBrokenContext(t *testing.T) {
 		t.Errorf("status %d, %s", status, stderr)
 	}
 	for _, want := range []string{
-		"failed   context account", `got "12345"`, "mend: want 12 digits",
+		"failed   context account", `got "12345"`, "fix: want 12 digits",
 		"failed   context regoin", "did you mean region?",
 		"failed   context authEndpoint ", `got "idp.example"`,
 		"failed   context clientSecret", "(hidden, a list)",
@@ -161,7 +166,7 @@ func TestOffline(t *testing.T) {
 	}
 	// And one that is broken.
 	status, stdout, _ = run(t, "", "--dir", dir, "--offline", "-c", "grantTypes=client_credentials")
-	if status != 1 || !strings.Contains(stdout, "failed   context grantTypes") || !strings.Contains(stdout, "mend: want authorization_code, or") {
+	if status != 1 || !strings.Contains(stdout, "failed   context grantTypes") || !strings.Contains(stdout, "fix: want authorization_code, or") {
 		t.Errorf("status %d\n%s", status, stdout)
 	}
 }
@@ -180,7 +185,7 @@ func TestWriteAndToken(t *testing.T) {
 		`authEndpointToken: "` + idp + `/token", was "https://old.example/token"`,
 		`authEndpointRevoke: "", was nothing`,
 		"ok       write", "ok       token", "of 2 calls", "skipped  AWS account",
-		`"isAuthorized": true`, `"scope": "patient/*.rs?a&b"`, `"patient": "p1"`, `"aud": "https://d.example/r4/"`,
+		`"isAuthorized": true`, `"name": "\u009b2J\u202e"`, `"scope": "patient/*.rs?a&b"`, `"patient": "p1"`, `"aud": "https://d.example/r4/"`,
 		`"iamRoleARN": "arn:aws:iam::210987654321:role/t-Role-for-HealthLake"`,
 	} {
 		if !strings.Contains(stdout, want) {

@@ -8,10 +8,11 @@ import (
 
 	"healthlake-smart-on-fhir/cmd/preflight/internal/cdkcontext"
 	"healthlake-smart-on-fhir/cmd/preflight/internal/checklist"
+	"healthlake-smart-on-fhir/internal/terminal"
 )
 
 // print writes everything for a terminal.
-func print(w io.Writer, l checklist.List, changes []string, answer []byte) error {
+func print(w io.Writer, l checklist.List, changes []string, response []byte) error {
 	if len(changes) > 0 {
 		fmt.Fprintf(w, "Changed in %s:\n", cdkcontext.File)
 		for _, c := range changes {
@@ -22,24 +23,24 @@ func print(w io.Writer, l checklist.List, changes []string, answer []byte) error
 	if err := l.Table(w); err != nil {
 		return err
 	}
-	if answer != nil {
-		var pretty bytes.Buffer
-		if err := json.Indent(&pretty, answer, "", "  "); err != nil {
+	if response != nil {
+		var indented bytes.Buffer
+		if err := json.Indent(&indented, response, "", "  "); err != nil {
 			return err
 		}
-		fmt.Fprintf(w, "\nHealthLake would get for this token:\n%s\n", pretty.String())
+		fmt.Fprintf(w, "\nHealthLake would get for this token:\n%s\n", terminal.JSON(indented.Bytes()))
 	}
-	_, err := fmt.Fprintf(w, "\n%s\n", next(l))
+	_, err := fmt.Fprintf(w, "\n%s\n", nextStep(l))
 	return err
 }
 
-// next says what to do now.
-func next(l checklist.List) string {
+// nextStep says what to do now.
+func nextStep(l checklist.List) string {
 	switch {
 	case l.Count(checklist.Failed) > 0:
-		return "Mend what failed, and run this again. Nothing was deployed."
+		return "Nothing was deployed. Fix what failed, then run this again."
 	case l.Count(checklist.Warning)+l.Count(checklist.Skipped) > 0:
-		return "Nothing failed. If what is skipped or warned of is as it should be: make deploy"
+		return "Nothing failed. If the warnings and the skipped checks are as you expect: make deploy"
 	}
 	return "Ready: make deploy"
 }

@@ -61,7 +61,7 @@ func write(ctx context.Context, o options, values map[string]any, l *checklist.L
 	for _, s := range settings {
 		after[s.Key] = s.Value
 		if problem := wrong(after, s.Key); problem != "" {
-			l.Fail(checkWrite, "the provider's document is not usable: "+problem, "mend it at the provider, and write the keys by hand")
+			l.Fail(checkWrite, "the provider's document is not usable: "+problem, "correct it at the provider, or write the keys by hand")
 			return nil, nil
 		}
 	}

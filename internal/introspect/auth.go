@@ -42,7 +42,7 @@ type Auth struct {
 
 // apply adds the credentials to a request's form or header.
 func (a Auth) apply(form url.Values, header http.Header) error {
-	switch a.resolve() {
+	switch a.Resolve() {
 	case MethodNone:
 	case MethodBearer:
 		if a.APIKey == "" {
@@ -71,7 +71,8 @@ func (a Auth) apply(form url.Values, header http.Header) error {
 	return nil
 }
 
-func (a Auth) resolve() Method {
+// Resolve returns the method that MethodAuto stands for, given the credentials that there are; any other method as it is.
+func (a Auth) Resolve() Method {
 	switch {
 	case a.Method != MethodAuto:
 		return a.Method

@@ -13,7 +13,7 @@ type broken struct {
 	kind  string
 	with  []string // as -c takes them
 	check string   // the failed row
-	says  string   // and what it says, of reason or mend
+	says  string   // and what it says, of reason or fix
 }
 
 // brokenContexts tries faults against the running provider and the local AWS.
@@ -34,7 +34,7 @@ func (t *tour) brokenContexts(ctx context.Context) bool {
 		{"a wrong path", []string{"authEndpointToken=" + hydra + "/oauth2/tokn"}, "endpoint authEndpointToken", "HTTP 404"},
 		{"a path that is not the discovery document's", []string{"authEndpointToken=" + hydra + "/oauth2/tokn"},
 			"discovery authEndpointToken", "set authEndpointToken to " + hydra + "/oauth2/token"},
-		{"an issuer without its last slash", []string{"authIssuer=" + hydra}, "discovery authIssuer", "the slash counts"},
+		{"an issuer without its last slash", []string{"authIssuer=" + hydra}, "discovery authIssuer", "the slash at the end counts"},
 		{"a host that does not exist", []string{"authEndpointRevoke=https://idp.invalid/revoke"}, "endpoint authEndpointRevoke",
 			"idp.invalid"},
 		{"a port where nothing listens", []string{"authEndpointIntrospect=http://127.0.0.1:1/introspect"},
@@ -70,7 +70,7 @@ func (t *tour) finds(ctx context.Context, b broken) error {
 		if i+1 < len(lines) {
 			fields += lines[i+1] // what to do about it
 		}
-		if strings.Contains(fields, b.says) && strings.Contains(fields, "mend: ") {
+		if strings.Contains(fields, b.says) && strings.Contains(fields, "fix: ") {
 			return nil
 		}
 	}

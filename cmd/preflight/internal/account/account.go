@@ -122,10 +122,10 @@ func region(ctx context.Context, c cli, cfg config.Config, l *checklist.List) {
 }
 
 func bootstrap(ctx context.Context, c cli, cfg config.Config, qualifier string, l *checklist.List) {
-	mend := fmt.Sprintf("npx cdk bootstrap aws://%s/%s", cfg.Account, cfg.Region)
+	fix := fmt.Sprintf("npx cdk bootstrap aws://%s/%s", cfg.Account, cfg.Region)
 	answer, err := c.call(ctx, "ssm", "get-parameter", "--name", "/cdk-bootstrap/"+qualifier+"/version")
 	if isCode(err, "ParameterNotFound") {
-		l.Fail(checkBootstrap, "account and region are not bootstrapped for the CDK", mend)
+		l.Fail(checkBootstrap, "account and region are not bootstrapped for the CDK", fix)
 		return
 	}
 	if err != nil {
@@ -135,9 +135,9 @@ func bootstrap(ctx context.Context, c cli, cfg config.Config, qualifier string, 
 	version, err := strconv.Atoi(answer.object("Parameter").text("Value"))
 	switch {
 	case err != nil:
-		l.Fail(checkBootstrap, "its version is not a number", mend)
+		l.Fail(checkBootstrap, "its version is not a number", fix)
 	case version < leastBootstrap:
-		l.Fail(checkBootstrap, fmt.Sprintf("version %d, at least %d is needed", version, leastBootstrap), mend)
+		l.Fail(checkBootstrap, fmt.Sprintf("version %d, at least %d is needed", version, leastBootstrap), fix)
 	default:
 		l.OK(checkBootstrap, fmt.Sprintf("version %d", version))
 	}

@@ -131,7 +131,7 @@ func (a *aws) expect(t *testing.T, cfg config.Config, want ...string) {
 	compare(t, l, want)
 }
 
-// compare wants these rows and no other, each "<status> <check>: <part of the reason> | <part of the mend>".
+// compare wants these rows and no other, each "<status> <check>: <part of the reason> | <part of the fix>".
 func compare(t *testing.T, l checklist.List, want []string) {
 	t.Helper()
 	if len(l) != len(want) {
@@ -139,9 +139,9 @@ func compare(t *testing.T, l checklist.List, want []string) {
 	}
 	for i, w := range want[:min(len(l), len(want))] {
 		head, rest, _ := strings.Cut(w, ": ")
-		reason, mend, _ := strings.Cut(rest, " | ")
+		reason, fix, _ := strings.Cut(rest, " | ")
 		r := l[i]
-		if string(r.Status)+" "+r.Check != head || !strings.Contains(r.Reason, reason) || !strings.Contains(r.Mend, mend) {
+		if string(r.Status)+" "+r.Check != head || !strings.Contains(r.Reason, reason) || !strings.Contains(r.Fix, fix) {
 			t.Errorf("got %+v\nwant %s", r, w)
 		}
 		if strings.Contains(fmt.Sprint(r), "hidden") {

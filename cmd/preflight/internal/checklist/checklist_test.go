@@ -10,7 +10,7 @@ func TestTable(t *testing.T) {
 	var l List
 	l.OK("context", "valid")
 	l.Warn("endpoint", "slow", "make it faster")
-	l.Fail("é", "wrong", "mend it")
+	l.Fail("é", "wrong", "repair it")
 	l.Skip("AWS", "no credentials")
 	var b strings.Builder
 	if err := l.Table(&b); err != nil {
@@ -19,9 +19,9 @@ func TestTable(t *testing.T) {
 	want := strings.Join([]string{
 		"ok       context   valid",
 		"warning  endpoint  slow",
-		"                   mend: make it faster",
+		"                   fix: make it faster",
 		"failed   é         wrong",
-		"                   mend: mend it",
+		"                   fix: repair it",
 		"skipped  AWS       no credentials",
 		"",
 		"ok 1, warning 1, failed 1, skipped 1",
@@ -55,7 +55,7 @@ func TestWorst(t *testing.T) {
 func TestPrintable(t *testing.T) {
 	var l List
 	l.Warn("a\x1b[2J", "b\nc", "d\u202ee")
-	if got := l[0]; got.Check != "a\ufffd[2J" || got.Reason != "b\ufffdc" || got.Mend != "d\ufffde" {
+	if got := l[0]; got.Check != "a\ufffd[2J" || got.Reason != "b\ufffdc" || got.Fix != "d\ufffde" {
 		t.Errorf("got %q", got)
 	}
 }
@@ -64,18 +64,21 @@ func TestJSON(t *testing.T) {
 	var l List
 	l.Fail("introspection", "a<b", "do")
 	var b strings.Builder
-	answer := []byte(`{"authPayload":{"scope":"patient/Observation.rs?a&b"}}`)
-	if err := l.JSON(&b, []string{"x"}, answer); err != nil {
+	response := []byte(`{"authPayload":{"scope":"patient/Observation.rs?a&b","claim":"` + "\u009b2J\u202e" + `"}}`)
+	if err := l.JSON(&b, []string{"x"}, response); err != nil {
 		t.Fatal(err)
 	}
 	if !strings.Contains(b.String(), "Observation.rs?a&b") || !strings.Contains(b.String(), `"a<b"`) {
 		t.Errorf("escaped:\n%s", b.String())
 	}
+	if !strings.Contains(b.String(), `"\u009b2J\u202e"`) {
+		t.Errorf("characters that a terminal obeys are not escaped:\n%q", b.String())
+	}
 	var d Document
 	if err := json.Unmarshal([]byte(b.String()), &d); err != nil {
 		t.Fatal(err)
 	}
-	if d.Status != Failed || len(d.Checks) != 1 || d.Checks[0].Mend != "do" || len(d.Changes) != 1 {
+	if d.Status != Failed || len(d.Checks) != 1 || d.Checks[0].Fix != "do" || len(d.Changes) != 1 {
 		t.Errorf("got %+v", d)
 	}
 	b.Reset()

@@ -20,7 +20,7 @@ type Document struct {
 	set claims.Set
 }
 
-// element ties an element of the document to the context key that holds the same.
+// element is an element of the document, and the context key that must hold the same.
 type element struct {
 	name, key string
 	value     func(config.Config) string
@@ -36,7 +36,7 @@ var elements = []element{
 	{"registration_endpoint", "authEndpointRegister", func(c config.Config) string { return c.AuthEndpointRegister }},
 }
 
-// Value is what the document says that the context key should hold, "" where it says nothing.
+// Value returns what the document says the context key must hold, "" if it says nothing.
 func (d Document) Value(key string) string {
 	for _, e := range elements {
 		if e.key == key {
@@ -47,30 +47,30 @@ func (d Document) Value(key string) string {
 	return ""
 }
 
-// Discover fetches the document of an issuer: OpenID Connect's, else OAuth's.
+// Discover fetches the document of an issuer: that of OpenID Connect, else that of OAuth 2.0.
 func (p *Provider) Discover(ctx context.Context, issuer string) (Document, error) {
-	places, err := places(issuer)
+	urls, err := documentURLs(issuer)
 	if err != nil {
 		return Document{}, err
 	}
-	var faults []error
-	for _, place := range places {
-		r, err := p.send(ctx, http.MethodGet, place)
+	var problems []string
+	for _, u := range urls {
+		r, err := p.send(ctx, http.MethodGet, u)
 		if err != nil {
-			return Document{}, fmt.Errorf("%s: %w", host(place), err) // the other place is on the same host
+			return Document{}, fmt.Errorf("%s: %w", host(u), err) // the other one is on the same host
 		}
 		set, err := readObject(r)
 		if err == nil {
-			return Document{URL: place, set: set}, nil
+			return Document{URL: u, set: set}, nil
 		}
-		faults = append(faults, fmt.Errorf("%s: %w", place, err))
+		problems = append(problems, u+": "+err.Error())
 	}
-	return Document{}, oneLine(faults)
+	return Document{}, errors.New(strings.Join(problems, "; "))
 }
 
-// places are where an issuer's document may be: at the end of the issuer (OpenID Connect Discovery 1.0 section 4), and
+// documentURLs are where an issuer's document may be: behind the issuer (OpenID Connect Discovery 1.0 section 4), or
 // between its host and its path (RFC 8414 section 3).
-func places(issuer string) ([]string, error) {
+func documentURLs(issuer string) ([]string, error) {
 	u, err := url.Parse(issuer)
 	if err != nil || u.Host == "" {
 		return nil, errors.New("the issuer is not a URL")
@@ -83,7 +83,7 @@ func places(issuer string) ([]string, error) {
 	}, nil
 }
 
-// readObject reads an answer that must be one JSON object.
+// readObject reads a response that must be one JSON object.
 func readObject(r reply) (claims.Set, error) {
 	switch {
 	case r.location != "":
@@ -94,64 +94,56 @@ func readObject(r reply) (claims.Set, error) {
 	return claims.Parse(r.body)
 }
 
-func oneLine(faults []error) error {
-	texts := make([]string, len(faults))
-	for i, f := range faults {
-		texts[i] = f.Error()
-	}
-	return errors.New(strings.Join(texts, "; "))
-}
-
-// agree holds the document against the context, key by key.
-func (p *Provider) agree(d Document, l *checklist.List) {
+// compare compares the context with the document, key by key.
+func (p *Provider) compare(d Document, l *checklist.List) {
 	for _, e := range elements {
 		ours, theirs := e.value(p.cfg), d.Value(e.key)
 		check := "discovery " + e.key
 		switch {
 		case ours == theirs && ours != "":
-			l.OK(check, "as "+e.name)
+			l.OK(check, "the same as "+e.name)
 		case ours == "" || e.key == "authEndpointIntrospect" && theirs == "":
-			// Not advertised; or, as with ORY, an endpoint that is not for everybody.
+			// Not advertised by us; or, as with ORY, an endpoint that is not public.
 		case theirs == "" && e.key == "authEndpointRevoke":
-			l.Warn(check, "the provider names no "+e.name, `set authEndpointRevoke to "" unless you know that it has one`)
+			l.Warn(check, "the provider has no "+e.name, `set authEndpointRevoke to "" unless you know that it has one`)
 		case theirs == "":
-			l.Fail(check, "the provider names no "+e.name, "correct authIssuer, or "+e.key)
+			l.Fail(check, "the provider has no "+e.name, "correct authIssuer, or "+e.key)
 		case e.key == "authEndpointIntrospect":
-			// It may have a second one for its own network; what it answers is checked below.
-			l.Warn(check, differs(ours, theirs), "set it to "+theirs+" unless yours is meant")
+			// The provider may have a second one for its own network. Whether ours works is checked below.
+			l.Warn(check, differs(ours, theirs), "set authEndpointIntrospect to "+theirs+" unless the difference is intended")
 		default:
 			l.Fail(check, differs(ours, theirs), "set "+e.key+" to "+theirs+", or run with --write")
 		}
 	}
-	p.agreeLists(d, l)
+	p.compareLists(d, l)
 }
 
 func differs(ours, theirs string) string {
 	if strings.TrimSuffix(ours, "/") == strings.TrimSuffix(theirs, "/") {
-		return fmt.Sprintf("%s, the provider says %s; the slash counts", ours, theirs)
+		return fmt.Sprintf("%s, the provider says %s; the slash at the end counts", ours, theirs)
 	}
 	return fmt.Sprintf("%s, the provider says %s", ours, theirs)
 }
 
-// agreeLists is about what the SMART metadata promises on the provider's behalf.
-func (p *Provider) agreeLists(d Document, l *checklist.List) {
-	// Left out, these two have defaults: RFC 8414 section 2.
+// compareLists compares what the SMART metadata says about the provider.
+func (p *Provider) compareLists(d Document, l *checklist.List) {
+	// These are the default where the document has none (RFC 8414 section 2).
 	grants := []string{config.GrantAuthorizationCode, "implicit"}
 	if listed, err := d.set.List("grant_types_supported"); err == nil && listed != nil {
 		grants = listed
 	}
 	missing := slices.DeleteFunc(slices.Clone(p.cfg.GrantTypes), func(g string) bool { return slices.Contains(grants, g) })
 	if len(missing) > 0 {
-		l.Warn("discovery grantTypes", "the provider does not name "+strings.Join(missing, ", "),
-			"allow it at the provider, or take it out of grantTypes")
+		l.Warn("discovery grantTypes", "the provider does not support "+strings.Join(missing, ", "),
+			"allow it at the provider, or remove it from grantTypes")
 	} else {
-		l.OK("discovery grantTypes", "as grant_types_supported")
+		l.OK("discovery grantTypes", "supported")
 	}
 	methods, _ := d.set.List("code_challenge_methods_supported")
 	switch {
 	case !slices.Contains(p.cfg.GrantTypes, config.GrantAuthorizationCode):
 	case !slices.Contains(methods, "S256"):
-		l.Warn("discovery PKCE", "the provider does not name S256, which SMART requires", "turn PKCE with S256 on there")
+		l.Warn("discovery PKCE", "the provider does not support S256, which SMART requires", "turn on PKCE with S256 at the provider")
 	default:
 		l.OK("discovery PKCE", "S256")
 	}

@@ -13,13 +13,10 @@ import (
 	"time"
 )
 
-// patience is how long one request may take. It is far above the budget, so that late is told from never.
-const patience = 10 * time.Second
-
 // maxDocument is far above what discovery documents and key sets hold.
 const maxDocument = 256 << 10
 
-// reply is what came of a request.
+// reply is a response, as far as the checks need it.
 type reply struct {
 	status   int
 	location string // of a redirect, without query
@@ -30,7 +27,7 @@ type reply struct {
 
 // send makes one request without credentials and follows no redirect.
 func (p *Provider) send(ctx context.Context, method, target string) (reply, error) {
-	ctx, cancel := context.WithTimeout(ctx, patience)
+	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
 	var r reply
 	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: func(info httptrace.GotConnInfo) {
@@ -66,26 +63,26 @@ func (p *Provider) send(ctx context.Context, method, target string) (reply, erro
 		return reply{}, err
 	}
 	if len(r.body) > maxDocument {
-		return reply{}, fmt.Errorf("the answer is over %d KiB", maxDocument>>10)
+		return reply{}, fmt.Errorf("the response is over %d KiB", maxDocument>>10)
 	}
 	return r, nil
 }
 
-// advice is what to do about a key whose endpoint cannot be reached.
-func advice(key string, err error) string {
+// connectionFix says what to do about a key whose endpoint cannot be reached.
+func connectionFix(key string, err error) string {
 	text := err.Error()
 	switch {
 	case strings.Contains(text, "authority"):
-		return "install the whole certificate chain there, or name your own authority in authCaBundle"
+		return "install the complete certificate chain on the server, or put your own authority into authCaBundle"
 	case strings.Contains(text, "certificate"):
-		return "renew the certificate there, or correct the host in " + key
+		return "renew the server's certificate, or correct the host in " + key
 	case strings.Contains(text, "TLS"):
-		return "correct the port in " + key + ", or have TLS 1.2 or later there"
+		return "correct the port in " + key + ", or turn on TLS 1.2 or later on the server"
 	}
-	return "correct " + key + ", or see that the provider runs and this machine reaches it"
+	return "correct " + key + ", or make sure that the provider runs and this machine can reach it"
 }
 
-// host is a URL's host and port for people.
+// host is the host and port of a URL, for a message.
 func host(target string) string {
 	if u, err := url.Parse(target); err == nil && u.Host != "" {
 		return u.Host

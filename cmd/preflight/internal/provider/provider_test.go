@@ -151,7 +151,7 @@ func (p *idp) certify(t *testing.T, name string, notAfter time.Time) {
 
 // TestBroken: each way in which a configuration and a provider can disagree gives its line.
 func TestBroken(t *testing.T) {
-	type rows = []string // each "<status> <check>: <part of the reason> | <part of the mend>"
+	type rows = []string // each "<status> <check>: <part of the reason> | <part of the fix>"
 	for _, test := range []struct {
 		name string
 		do   func(*testing.T, *idp, *config.Config)
@@ -161,20 +161,20 @@ func TestBroken(t *testing.T) {
 		{"wrong introspection path", func(_ *testing.T, p *idp, c *config.Config) {
 			c.AuthEndpointIntrospect = p.URL + "/introspection"
 		}, rows{
-			"failed endpoint authEndpointIntrospect: answers POST with HTTP 404: no such endpoint | set authEndpointIntrospect to <url>/realms/x/introspect",
-			"warning discovery authEndpointIntrospect: the provider says <url>/realms/x/introspect | set it to"}},
+			"failed endpoint authEndpointIntrospect: HTTP 404 to POST, no such endpoint | set authEndpointIntrospect to <url>/realms/x/introspect",
+			"warning discovery authEndpointIntrospect: the provider says <url>/realms/x/introspect | set authEndpointIntrospect to"}},
 		{"introspection path of a page", func(_ *testing.T, p *idp, _ *config.Config) {
 			p.handle("/introspect", answering(http.StatusMethodNotAllowed, ""))
-		}, rows{"failed endpoint authEndpointIntrospect: HTTP 405: no such endpoint | correct authEndpointIntrospect"}},
+		}, rows{"failed endpoint authEndpointIntrospect: HTTP 405 to POST, no such endpoint | correct authEndpointIntrospect"}},
 		{"wrong secret", func(_ *testing.T, _ *idp, c *config.Config) { c.ClientSecret = "wrong" }, rows{
 			"failed introspection credentials: HTTP 401: the provider refuses clientId and clientSecret (basic) | correct clientId"}},
 		{"wrong method", func(_ *testing.T, _ *idp, c *config.Config) { c.IntrospectionAuth = "none" }, rows{
-			"failed introspection credentials: HTTP 401: the provider refuses a request without credentials | give clientSecret"}},
+			"failed introspection credentials: HTTP 401: the provider refuses a request without credentials | set clientSecret"}},
 		{"API key where a secret is wanted", func(_ *testing.T, _ *idp, c *config.Config) { c.SrvAPIKey = "key" }, rows{
 			"failed introspection credentials: refuses srvAPIKey (bearer) | set introspectionAuth to basic"}},
 		{"open to everybody", func(_ *testing.T, p *idp, _ *config.Config) {
 			p.handle("/introspect", post(answering(http.StatusOK, `{"active":false}`)))
-		}, rows{"warning introspection credentials: ours were not checked | set introspectionAuth to none"}},
+		}, rows{"warning introspection credentials: it did not check these | set introspectionAuth to none"}},
 		{"open and meant", func(_ *testing.T, p *idp, c *config.Config) {
 			c.IntrospectionAuth = "none"
 			p.handle("/introspect", post(answering(http.StatusOK, `{"active":false}`)))
@@ -187,7 +187,7 @@ func TestBroken(t *testing.T) {
 		}, rows{"failed introspection of a made-up token: no boolean active | RFC 7662"}},
 		{"a page for people", func(_ *testing.T, p *idp, _ *config.Config) {
 			p.introspects("<html>Sign in</html>", func(string) string { return "" })
-		}, rows{"failed introspection credentials: not one JSON object | a page for people"}},
+		}, rows{"failed introspection credentials: not one JSON object | a web page"}},
 		{"introspection redirects", func(_ *testing.T, p *idp, _ *config.Config) {
 			p.handle("/introspect", http.RedirectHandler("https://login.example/?token=x", http.StatusFound).ServeHTTP)
 		}, rows{"failed endpoint authEndpointIntrospect: a redirect to https://login.example/ | correct authEndpointIntrospect"}},
@@ -203,7 +203,7 @@ func TestBroken(t *testing.T) {
 			})
 		}, rows{"failed introspection time: ms of 2 calls | faster"}},
 		{"issuer with a slash", func(_ *testing.T, _ *idp, c *config.Config) { c.AuthIssuer += "/" }, rows{
-			"failed discovery authIssuer: the slash counts | set authIssuer to <url>/realms/x"}},
+			"failed discovery authIssuer: the slash at the end counts | set authIssuer to <url>/realms/x"}},
 		{"issuer of another realm", func(_ *testing.T, p *idp, _ *config.Config) { p.document["issuer"] = p.URL + "/realms/y" },
 			rows{"failed discovery authIssuer: the provider says <url>/realms/y | --write"}},
 		{"another token endpoint", func(_ *testing.T, p *idp, _ *config.Config) {
@@ -213,14 +213,14 @@ func TestBroken(t *testing.T) {
 			delete(p.document, "revocation_endpoint")
 			delete(p.handlers, issuerPath+"/revoke")
 		}, rows{"failed endpoint authEndpointRevoke: HTTP 404 | correct authEndpointRevoke",
-			`warning discovery authEndpointRevoke: names no revocation_endpoint | set authEndpointRevoke to ""`}},
+			`warning discovery authEndpointRevoke: the provider has no revocation_endpoint | set authEndpointRevoke to ""`}},
 		{"no key set named", func(_ *testing.T, p *idp, _ *config.Config) { delete(p.document, "jwks_uri") },
-			rows{"failed discovery authEndpointJwks: names no jwks_uri | correct authIssuer"}},
+			rows{"failed discovery authEndpointJwks: the provider has no jwks_uri | correct authIssuer"}},
 		{"grant not allowed", func(_ *testing.T, p *idp, _ *config.Config) { delete(p.document, "grant_types_supported") },
-			rows{"warning discovery grantTypes: does not name client_credentials | allow it"}},
+			rows{"warning discovery grantTypes: does not support client_credentials | allow it"}},
 		{"no PKCE", func(_ *testing.T, p *idp, _ *config.Config) {
 			p.document["code_challenge_methods_supported"] = []string{"plain"}
-		}, rows{"warning discovery PKCE: does not name S256 | turn PKCE"}},
+		}, rows{"warning discovery PKCE: does not support S256 | turn on PKCE"}},
 		{"discovery missing", func(_ *testing.T, p *idp, _ *config.Config) {
 			delete(p.handlers, issuerPath+"/.well-known/openid-configuration")
 		}, rows{"failed discovery document: openid-configuration: HTTP 404; <url>/.well-known/oauth-authorization-server/realms/x: HTTP 404 | correct authIssuer"}},
@@ -239,7 +239,7 @@ func TestBroken(t *testing.T) {
 		}, rows{"failed JWKS authEndpointJwks: no array of keys | correct authEndpointJwks"}},
 		{"key without a type", func(_ *testing.T, p *idp, _ *config.Config) {
 			p.handle("/keys", answering(http.StatusOK, `{"keys":[{}]}`))
-		}, rows{"failed JWKS authEndpointJwks: without kty | mend"}},
+		}, rows{"failed JWKS authEndpointJwks: a key has no kty | correct the keys"}},
 		{"private key published", func(_ *testing.T, p *idp, _ *config.Config) {
 			p.handle("/keys", answering(http.StatusOK, `{"keys":[{"kty":"RSA","d":"x"}]}`))
 		}, rows{"failed JWKS authEndpointJwks: a private or symmetric key is published | at once"}},
@@ -248,7 +248,7 @@ func TestBroken(t *testing.T) {
 				"failed JWKS authEndpointJwks: HTTP 404 | set authEndpointJwks to <url>/realms/x/keys"}},
 		{"no registration", func(_ *testing.T, p *idp, c *config.Config) { c.AuthEndpointRegister = p.URL + "/register" },
 			rows{"warning endpoint authEndpointRegister: HTTP 404 | correct authEndpointRegister",
-				"failed discovery authEndpointRegister: names no registration_endpoint | authEndpointRegister"}},
+				"failed discovery authEndpointRegister: the provider has no registration_endpoint | authEndpointRegister"}},
 		{"host that does not resolve", func(_ *testing.T, _ *idp, c *config.Config) {
 			c.AuthEndpointToken = "https://idp.invalid/token"
 		}, rows{"failed endpoint authEndpointToken: the host idp.invalid | correct authEndpointToken",
@@ -286,7 +286,7 @@ func TestBroken(t *testing.T) {
 			test.do(t, p, &cfg)
 			var l checklist.List
 			New(cfg, Secrets{}, p.roots, 2).Check(context.Background(), &l)
-			test.want = append(test.want, "warning endpoints from elsewhere: only this machine | deploy")
+			test.want = append(test.want, "warning private endpoints: only this machine | deploy")
 			if test.name == "expired certificate" || strings.HasPrefix(test.name, "certificate of") {
 				test.want = test.want[:len(test.want)-1] // no connection, no address
 			}
@@ -311,10 +311,10 @@ func compare(t *testing.T, l checklist.List, want []string, url string) {
 	for _, w := range want {
 		w = strings.ReplaceAll(w, "<url>", url)
 		head, rest, _ := strings.Cut(w, ": ")
-		reason, mend, _ := strings.Cut(rest, " | ")
+		reason, fix, _ := strings.Cut(rest, " | ")
 		found := false
 		for i, r := range l {
-			if string(r.Status)+" "+r.Check == head && strings.Contains(r.Reason, reason) && strings.Contains(r.Mend, mend) {
+			if string(r.Status)+" "+r.Check == head && strings.Contains(r.Reason, reason) && strings.Contains(r.Fix, fix) {
 				found, matched[i] = true, true
 			}
 		}
@@ -391,7 +391,7 @@ func TestCallsAreTimed(t *testing.T) {
 	p := newIDP(t)
 	var l checklist.List
 	New(p.config(), Secrets{}, p.roots, 20).Check(context.Background(), &l)
-	if r := row(t, l, checkTime); !strings.Contains(r.Reason, "of 20 calls") {
+	if r := row(t, l, checkLatency); !strings.Contains(r.Reason, "of 20 calls") {
 		t.Errorf("got %+v", r)
 	}
 	if p.asked.Load() < 21 {
@@ -399,7 +399,7 @@ func TestCallsAreTimed(t *testing.T) {
 	}
 }
 
-func TestJudgeTime(t *testing.T) {
+func TestJudgeLatency(t *testing.T) {
 	many := func(n int, quick, slowest time.Duration) (l []time.Duration) {
 		for range n - 1 {
 			l = append(l, quick)
@@ -419,7 +419,7 @@ func TestJudgeTime(t *testing.T) {
 		{many(1, 0, 20*time.Millisecond), checklist.OK, "p50 20 ms, p99 20 ms of 1 call from"},
 	} {
 		var l checklist.List
-		judgeTime(test.took, &l)
+		judgeLatency(test.took, &l)
 		if l[0].Status != test.want || !strings.Contains(l[0].Reason, test.text) {
 			t.Errorf("got %+v, want %s %s", l[0], test.want, test.text)
 		}
@@ -483,18 +483,18 @@ func TestToken(t *testing.T) {
 	}
 }
 
-func TestPlaces(t *testing.T) {
+func TestDocumentURLs(t *testing.T) {
 	for issuer, want := range map[string]string{
 		"https://i.example":     "https://i.example/.well-known/openid-configuration https://i.example/.well-known/oauth-authorization-server",
 		"https://i.example/":    "https://i.example/.well-known/openid-configuration https://i.example/.well-known/oauth-authorization-server",
 		"https://i.example/a/b": "https://i.example/a/b/.well-known/openid-configuration https://i.example/.well-known/oauth-authorization-server/a/b",
 	} {
-		got, err := places(issuer)
+		got, err := documentURLs(issuer)
 		if err != nil || strings.Join(got, " ") != want {
 			t.Errorf("%s: %v, %v", issuer, got, err)
 		}
 	}
-	if _, err := places("i.example"); err == nil {
+	if _, err := documentURLs("i.example"); err == nil {
 		t.Error("i.example is no URL")
 	}
 }

@@ -1,14 +1,15 @@
 package provider
 
 import (
+	"cmp"
 	"strings"
 
 	"healthlake-smart-on-fhir/internal/config"
 	"healthlake-smart-on-fhir/internal/introspect"
 )
 
-// Secrets are credentials from elsewhere than the context, each "" if there is none. Where the context holds no literal
-// one, they stand in: a deployment need not have its secrets in a file.
+// Secrets are credentials from the environment, "" where there is none. They are used where the context has no literal
+// value, so that a deployment need not keep its secrets in a file.
 type Secrets struct {
 	ClientSecret string
 	APIKey       string
@@ -25,46 +26,41 @@ func SecretsFrom(getenv func(string) string) Secrets {
 	return Secrets{ClientSecret: getenv(ClientSecretVariable), APIKey: getenv(APIKeyVariable)}
 }
 
-// auth is how to authenticate at the introspection endpoint, or the reason why that is not known here.
-func (s Secrets) auth(cfg config.Config) (auth introspect.Auth, unknown string) {
-	secret, secretElsewhere := pick(cfg.ClientSecret, s.ClientSecret)
-	key, keyElsewhere := pick(cfg.SrvAPIKey, s.APIKey)
-	method := introspect.Method(cfg.IntrospectionAuth)
-	if method == introspect.MethodAuto {
-		switch {
-		case key != "" || keyElsewhere:
-			method = introspect.MethodBearer
-		case secret != "" || secretElsewhere:
-			method = introspect.MethodBasic
-		default:
-			method = introspect.MethodNone
-		}
+// auth returns how to authenticate at the introspection endpoint. If the credential for that is not known here, missing says
+// how to give it.
+func (s Secrets) auth(cfg config.Config) (auth introspect.Auth, missing string) {
+	secret, secretIsReference := pick(cfg.ClientSecret, s.ClientSecret)
+	key, keyIsReference := pick(cfg.SrvAPIKey, s.APIKey)
+	auth = introspect.Auth{
+		Method: introspect.Method(cfg.IntrospectionAuth), ClientID: cfg.ClientID, ClientSecret: secret, APIKey: key,
 	}
-	switch method {
-	case introspect.MethodBearer:
-		unknown = needed(key, keyElsewhere, "srvAPIKey", APIKeyVariable)
-	case introspect.MethodBasic, introspect.MethodPost:
-		unknown = needed(secret, secretElsewhere, "clientSecret", ClientSecretVariable)
+	// A reference that only CloudFormation resolves counts for the choice of the method.
+	known := auth
+	known.ClientSecret = cmp.Or(secret, cfg.ClientSecret)
+	known.APIKey = cmp.Or(key, cfg.SrvAPIKey)
+	auth.Method = known.Resolve()
+	switch {
+	case auth.Method == introspect.MethodBearer && key == "":
+		missing = credentialMissing("srvAPIKey", APIKeyVariable, keyIsReference)
+	case (auth.Method == introspect.MethodBasic || auth.Method == introspect.MethodPost) && secret == "":
+		missing = credentialMissing("clientSecret", ClientSecretVariable, secretIsReference)
 	}
-	return introspect.Auth{Method: method, ClientID: cfg.ClientID, ClientSecret: secret, APIKey: key}, unknown
+	return auth, missing
 }
 
-// pick prefers the context's literal. elsewhere tells that only CloudFormation knows the value.
-func pick(context, environment string) (value string, elsewhere bool) {
+// pick prefers a literal in the context. isReference tells that only CloudFormation knows the value.
+func pick(context, environment string) (value string, isReference bool) {
 	if context != "" && !strings.HasPrefix(context, "{{resolve:") {
 		return context, false
 	}
 	return environment, environment == "" && context != ""
 }
 
-func needed(value string, elsewhere bool, key, variable string) string {
-	switch {
-	case value != "":
-		return ""
-	case elsewhere:
-		return key + " is a reference that only CloudFormation resolves; give the value as " + variable + " in the environment"
+func credentialMissing(key, variable string, isReference bool) string {
+	if isReference {
+		return key + " is a reference that only CloudFormation resolves; set " + variable + " in the environment"
 	}
-	return key + " is not in the context; give the value as " + variable + " in the environment"
+	return key + " is not in the context; set " + variable + " in the environment"
 }
 
 // describe names credentials without showing them.
@@ -78,7 +74,7 @@ func describe(a introspect.Auth) string {
 	return "a request without credentials"
 }
 
-func credentialsAdvice(a introspect.Auth) string {
+func credentialsFix(a introspect.Auth) string {
 	switch a.Method {
 	case introspect.MethodBearer:
 		return "correct srvAPIKey, or set introspectionAuth to basic, post or none"
@@ -87,5 +83,5 @@ func credentialsAdvice(a introspect.Auth) string {
 	case introspect.MethodPost:
 		return "correct clientId and clientSecret, or set introspectionAuth to bearer, basic or none"
 	}
-	return "give clientSecret or srvAPIKey (or " + ClientSecretVariable + ", " + APIKeyVariable + " in the environment)"
+	return "set clientSecret or srvAPIKey (or " + ClientSecretVariable + ", " + APIKeyVariable + " in the environment)"
 }

@@ -1,0 +1,99 @@
+package provider
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"healthlake-smart-on-fhir/cmd/preflight/internal/checklist"
+	"healthlake-smart-on-fhir/internal/claims"
+	"healthlake-smart-on-fhir/internal/introspect"
+)
+
+// introspection asks about made-up tokens.
+func (p *Provider) introspection(ctx context.Context, l *checklist.List) {
+	auth, missing := p.secrets.auth(p.cfg)
+	if missing != "" {
+		skip(l, introspectionChecks, missing)
+		return
+	}
+	response, err := p.ask(ctx, auth, requestTimeout)
+	if err != nil {
+		reason, fix := introspectionError(err, auth)
+		l.Fail(checkCredentials, reason, fix)
+		skip(l, introspectionChecks[1:], "introspection failed")
+		return
+	}
+	p.credentials(ctx, auth, l)
+	const unusable = "the responses are not usable"
+	switch {
+	case response.True("active"):
+		l.Fail(checkMadeUp, "active: true, so every token would be authorized",
+			"authEndpointIntrospect is not an introspection endpoint (RFC 7662), or the provider is broken")
+		l.Skip(checkLatency, unusable)
+		return
+	case string(response["active"]) != "false":
+		l.Fail(checkMadeUp, "the response has no boolean active, so no token would be authorized",
+			"authEndpointIntrospect is not an introspection endpoint (RFC 7662)")
+		l.Skip(checkLatency, unusable)
+		return
+	}
+	l.OK(checkMadeUp, "active: false")
+	p.latency(ctx, auth, l)
+}
+
+// credentials tells whether the provider checks the credentials that it has just accepted.
+func (p *Provider) credentials(ctx context.Context, auth introspect.Auth, l *checklist.List) {
+	if auth.Method == introspect.MethodNone {
+		l.OK(checkCredentials, "none are needed")
+		return
+	}
+	_, err := p.ask(ctx, introspect.Auth{Method: introspect.MethodNone}, requestTimeout)
+	if err == nil {
+		l.Warn(checkCredentials, "the provider accepts requests without credentials too, so it did not check these",
+			"make sure that only your network reaches the endpoint, and set introspectionAuth to none")
+		return
+	}
+	l.OK(checkCredentials, "accepted: "+describe(auth))
+}
+
+// ask introspects a token that nobody has.
+func (p *Provider) ask(ctx context.Context, auth introspect.Auth, timeout time.Duration) (claims.Set, error) {
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	answer, err := p.client.Introspect(ctx, p.cfg.AuthEndpointIntrospect, auth, "preflight-"+rand.Text())
+	return answer.Claims, err
+}
+
+// introspectionError explains an introspection's error, and how to fix it.
+func introspectionError(err error, auth introspect.Auth) (reason, fix string) {
+	var e *introspect.Error
+	if !errors.As(err, &e) {
+		return "no response", "make sure that the provider runs"
+	}
+	const maybePage = "correct authEndpointIntrospect: this may be a web page"
+	switch e.Kind {
+	case introspect.KindUnauthorized:
+		return fmt.Sprintf("HTTP %d: the provider refuses %s", e.Status, describe(auth)), credentialsFix(auth)
+	case introspect.KindRedirect:
+		return fmt.Sprintf("HTTP %d, a redirect, which the function does not follow", e.Status), "correct authEndpointIntrospect"
+	case introspect.KindStatus:
+		if e.Status == http.StatusBadRequest { // RFC 6749 section 5.2: invalid_client may come as 400 too
+			return fmt.Sprintf("HTTP 400 to %s", describe(auth)), credentialsFix(auth) + "; or correct authEndpointIntrospect"
+		}
+		return fmt.Sprintf("HTTP %d", e.Status), "correct authEndpointIntrospect, or look at the provider's log"
+	case introspect.KindMalformed:
+		return "the response is not one JSON object", maybePage
+	case introspect.KindTooLarge:
+		return "the response is over 64 KiB", maybePage
+	case introspect.KindTimeout:
+		return "no response in time", "find out why the provider is slow; the function waits for less than a second"
+	case introspect.KindUnreachable:
+		cause := e.Unwrap()
+		return cause.Error(), connectionFix("authEndpointIntrospect", cause)
+	}
+	return "the credentials or the endpoint cannot be used", "correct authEndpointIntrospect and introspectionAuth"
+}

@@ -1,0 +1,63 @@
+package provider
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"time"
+
+	"healthlake-smart-on-fhir/cmd/preflight/internal/checklist"
+	"healthlake-smart-on-fhir/internal/checktoken"
+	"healthlake-smart-on-fhir/internal/contract"
+	"healthlake-smart-on-fhir/internal/introspect"
+	"healthlake-smart-on-fhir/internal/reason"
+)
+
+// Token checks a real token as the function would and returns the response that HealthLake would get, nil if that would be
+// an error. endpoint is the datastore's.
+func (p *Provider) Token(ctx context.Context, token, endpoint string, now time.Time, l *checklist.List) []byte {
+	environment, document := p.cfg.Environment(), p.cfg.Document()
+	auth, missing := p.secrets.auth(p.cfg)
+	if missing != "" && environment.TokenValidation != contract.TokenValidationJWT {
+		l.Skip(checkToken, missing)
+		return nil
+	}
+	environment.IntrospectionAuth = string(auth.Method)
+	document.ClientSecret, document.APIKey = auth.ClientSecret, auth.APIKey
+	checker, err := checktoken.New(environment, p.transport, func() time.Time { return now })
+	if err != nil {
+		l.Fail(checkToken, err.Error(), "report this")
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
+	defer cancel()
+	result, err := checker.Check(ctx, token, endpoint, document)
+	if err != nil {
+		cause, fix := undecided(err, auth)
+		l.Fail(checkToken, cause, fix)
+		return nil
+	}
+	text, err := result.Response.JSON()
+	switch {
+	case err != nil:
+		l.Fail(checkToken, reason.Response.Meaning, reason.Response.Fix)
+		return nil
+	case result.Reason == reason.Active:
+		l.OK(checkToken, "authorized")
+	default:
+		l.Warn(checkToken, "denied: "+result.Reason.Word+": "+plain(result.Reason.Meaning), plain(result.Reason.Fix))
+	}
+	return text
+}
+
+// undecided explains an error of checking a token, and how to fix it.
+func undecided(err error, auth introspect.Auth) (cause, fix string) {
+	var failed *checktoken.Error
+	if errors.As(err, &failed) && failed.Reason == reason.Keys {
+		return err.Error(), plain(reason.Keys.Fix)
+	}
+	return introspectionError(err, auth)
+}
+
+// plain is a text of the table of reasons without its Markdown.
+func plain(text string) string { return strings.ReplaceAll(text, "`", "") }
