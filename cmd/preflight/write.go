@@ -15,8 +15,8 @@ import (
 )
 
 // endpointKeys are what --write fills in. The registration endpoint is left out: to advertise it is a choice.
-var endpointKeys = []string{"authEndpoint", "authIssuer", "authEndpointToken", "authEndpointIntrospect", "authEndpointAuthorize",
-	"authEndpointJwks", "authEndpointRevoke"}
+var endpointKeys = []string{config.KeyAuthEndpoint, config.KeyAuthIssuer, config.KeyAuthEndpointToken,
+	config.KeyAuthEndpointIntrospect, config.KeyAuthEndpointAuthorize, config.KeyAuthEndpointJwks, config.KeyAuthEndpointRevoke}
 
 const checkWrite = "write"
 
@@ -98,23 +98,20 @@ func write(ctx context.Context, o options, values map[string]any, l *checklist.L
 func settingsFrom(document provider.Document, values map[string]any) (settings []cdkcontext.Setting) {
 	for _, key := range endpointKeys {
 		want := document.Value(key)
-		spelling := key
 		switch key {
-		case "authEndpoint":
+		case config.KeyAuthEndpoint:
 			// The base is the user's own word, unless it is another provider's or the sample's.
 			if want = base(values); !sameHost(want, document.Value("authIssuer")) {
 				want = document.Value("authIssuer")
 			}
-			if values["authEndPoint"] != nil && values["authEndpoint"] == nil {
-				spelling = "authEndPoint"
-			}
-		case "authEndpointRevoke":
+		case config.KeyAuthEndpointRevoke:
 			// Left out, it would be Hydra's; never advertise an endpoint that the provider does not have.
 		default:
 			if want == "" {
 				continue
 			}
 		}
+		spelling := config.Spelling(values, key)
 		if old, ok := values[spelling].(string); !ok || old != want {
 			settings = append(settings, cdkcontext.Setting{Key: spelling, Value: want})
 		}
@@ -123,12 +120,8 @@ func settingsFrom(document provider.Document, values map[string]any) (settings [
 }
 
 func base(values map[string]any) string {
-	for _, key := range []string{"authEndpoint", "authEndPoint"} {
-		if s, _ := values[key].(string); s != "" {
-			return s
-		}
-	}
-	return ""
+	s, _ := values[config.Spelling(values, config.KeyAuthEndpoint)].(string)
+	return s
 }
 
 func sameHost(a, b string) bool {

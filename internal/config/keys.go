@@ -83,6 +83,19 @@ const (
 	sampleAPIKey       = "srv_pat_aBcDeFgHiJkLmNoPqRsTuVwXyZ"
 )
 
+// Spelling returns the name under which the context holds a key: its documented name, or one of its aliases. Of a key that
+// the context does not have, it is the documented name.
+func Spelling(context map[string]any, name string) string {
+	if i, known := position[name]; known {
+		for _, s := range keys[i].spellings() {
+			if context[s] != nil {
+				return s
+			}
+		}
+	}
+	return name
+}
+
 // spellings are the names under which the context may hold the key, the documented one first.
 func (k key) spellings() []string {
 	return append([]string{k.name}, k.aliases...)

@@ -48,7 +48,9 @@ var datastoreKeys = []key{
 	{
 		name: "fineGrainedAuthorization", byDefault: fixed(true), replaces: true,
 		value: boolean(func(c *Config) *bool { return &c.FineGrainedAuthorization }),
-		doc:   "HealthLake enforces scopes resource by resource.",
+		doc: "HealthLake enforces scopes resource by resource, and narrows access down to a user's patients: a Practitioner " +
+			"(`fhirUser`) sees only those whose `Patient.generalPractitioner` names them, a Patient or RelatedPerson only " +
+			"those linked by `Patient.link.other`.",
 	},
 
 	// These three stand in the discovery document. Their defaults depend only on keys whose change replaces the datastore

@@ -30,10 +30,10 @@ var providerKeys = []key{
 			"in the templates. See " + credentialsPage + ".",
 	},
 	{
-		name: KeyAuthEndpoint, aliases: []string{"authEndPoint"}, byDefault: required, sample: sampleHost,
+		name: KeyAuthEndpoint, aliases: []string{"authEndPoint"}, byDefault: required, sample: sampleHost, replaces: true,
 		value: text(func(c *Config) *string { return &c.AuthEndpoint }, baseURL),
-		doc: "The provider's base URL. The defaults of other endpoints are made from it, and are right for ORY Hydra; for " +
-			"another provider see the " + providerPages + ".",
+		doc: "The provider's base URL. The defaults of other endpoints are made from it and are right for ORY Hydra; for " +
+			"another provider see the " + providerPages + ". Only a change of a default that is used replaces the datastore.",
 	},
 	{
 		name: KeyAuthEndpointToken, byDefault: required, sample: sampleHost, replaces: true,

@@ -141,6 +141,23 @@ func TestAliases(t *testing.T) {
 			"want one of the two spellings")
 }
 
+func TestSpelling(t *testing.T) {
+	for _, test := range []struct {
+		context map[string]any
+		want    string
+	}{
+		{map[string]any{}, "authEndpoint"},
+		{map[string]any{"authEndpoint": "x"}, "authEndpoint"},
+		{map[string]any{"authEndPoint": "x"}, "authEndPoint"},
+		{map[string]any{"authEndPoint": "x", "authEndpoint": nil}, "authEndPoint"},
+		{map[string]any{"authEndPoint": "x", "authEndpoint": "y"}, "authEndpoint"},
+	} {
+		if got := Spelling(test.context, KeyAuthEndpoint); got != test.want {
+			t.Errorf("%v: got %s, want %s", test.context, got, test.want)
+		}
+	}
+}
+
 // Every fault at once, one line each, in the order of the tables.
 func TestAllFaultsAtOnce(t *testing.T) {
 	context := map[string]any{

@@ -41,3 +41,55 @@ func TestEveryRowIsComplete(t *testing.T) {
 		t.Errorf("%d fields in Config, %d keys", fields, len(keys))
 	}
 }
+
+// The keys marked as replacing the datastore are those that reach a create-only property of the datastore (CloudFormation,
+// AWS::HealthLake::FHIRDatastore). Account, region and prefix reach the function's ARN too, but with stacks of their own.
+func TestReplaces(t *testing.T) {
+	properties := func(c Config) []any {
+		return []any{c.Names().Datastore, c.PreloadData, c.PreloadDataType, c.KMSKey, c.AuthorizationStrategy,
+			c.FineGrainedAuthorization, c.Metadata()}
+	}
+	before := properties(accepts(t, nil))
+	another := map[string]any{
+		"account": "000000000000", "region": "eu-west-2", "tagName": "Other", "tagValue": "other",
+		"secretName": "OTHER", "secretAdmins": "arn:aws:iam::210987654321:role/Admin",
+
+		"tokenValidation": "jwt", "clientId": "other", "clientSecret": "{{resolve:secretsmanager:other}}",
+		"authEndpoint": "https://other.example", "authEndpointToken": "https://other.example/token",
+		"authEndpointIntrospect": "https://other.example/introspect", "srvAPIKey": "{{resolve:secretsmanager:other}}",
+		"introspectionAuth": "none", "authCaBundle": "ca.pem", "claimNames": `{"patient": "p"}`,
+		"authEndpointAuthorize": "https://other.example/auth", "authIssuer": "https://other.example",
+		"authEndpointJwks": "https://other.example/keys", "authEndpointRevoke": "", "authEndpointManage": "https://other.example/manage",
+		"authEndpointRegister": "https://other.example/register",
+
+		"requiredAudience": "datastore", "requiredScope": "fhir", "trustedIssuers": "https://other.example",
+
+		"lambdaArchitecture": "x86_64", "lambdaMemorySize": 1024, "lambdaConcurrentExecutions": 6,
+		"lambdaMaxConcurrentExecutions": 10, "lambdaReservedConcurrency": 20, "introspectionCacheSeconds": 5,
+		"restrictInvokeToAccount": true,
+
+		"datastoreName": "other", "protectDatastore": true, "preloadData": true, "preloadDataType": "SYNTHEA", "kmsKey": "create",
+		"healthLakeAccess": "read-only", "authorizationStrategy": "SMART_ON_FHIR_V1", "fineGrainedAuthorization": false,
+		"smartScopes": "openid", "smartCapabilities": "permission-v2", "grantTypes": "authorization_code",
+
+		"lambdaEnhancedLogging": true, "logRetentionDays": 365, "dashboard": false, "alarmEmail": "ops@example.org",
+	}
+	for _, k := range keys {
+		changes := map[string]any{k.name: another[k.name]}
+		switch k.name {
+		case KeyPrefix:
+			continue
+		case KeyTokenValidation:
+			changes[KeyRequiredAudience] = another[KeyRequiredAudience]
+		case KeyPreloadData, "preloadDataType":
+			changes = map[string]any{KeyPreloadData: true, "preloadDataType": another["preloadDataType"]}
+		}
+		if another[k.name] == nil {
+			t.Errorf("%s: no other value to try", k.name)
+			continue
+		}
+		if changed := !reflect.DeepEqual(properties(accepts(t, changes)), before); changed != k.replaces {
+			t.Errorf("%s: replaces is %t, but the datastore's properties change: %t", k.name, k.replaces, changed)
+		}
+	}
+}

@@ -93,22 +93,22 @@ func (s *suite) forHydra() *target {
 	credentials := map[string]string{"ClientSecret": rand.Text(), "SrvAPIKey": "srv_pat_" + rand.Text()}
 	t := &target{name: "first", prefix: "sof-hl-", secret: "SOF-HL", credentials: credentials, alone: &s.hydra.Alone}
 	t.context = map[string]any{
-		"account":                   awslocal.Account,
-		"region":                    awslocal.Region,
-		"tagName":                   "Purpose",
-		"tagValue":                  "sof-hl",
-		"prefix":                    "sof-hl-",
-		"datastoreName":             "datastorename",
-		"preloadData":               false,
-		"preloadDataType":           "SYNTHEA",
-		"clientId":                  "e2e-resource-server",
-		"authEndpoint":              s.hydra.PublicURL(),
-		"authEndpointToken":         s.hydra.PublicURL() + "oauth2/token",
-		"authEndpointIntrospect":    s.hydra.AdminURL() + "admin/oauth2/introspect",
-		"requiredAudience":          []string{audience},
-		"lambdaConcurentExecutions": 5,
-		"lambdaEnhancedLogging":     false,
-		"lambdaArchitecture":        architecture(),
+		"account":                    awslocal.Account,
+		"region":                     awslocal.Region,
+		"tagName":                    "Purpose",
+		"tagValue":                   "sof-hl",
+		"prefix":                     "sof-hl-",
+		"datastoreName":              "datastorename",
+		"preloadData":                false,
+		"preloadDataType":            "SYNTHEA",
+		"clientId":                   "e2e-resource-server",
+		"authEndpoint":               s.hydra.PublicURL(),
+		"authEndpointToken":          s.hydra.PublicURL() + "oauth2/token",
+		"authEndpointIntrospect":     s.hydra.AdminURL() + "admin/oauth2/introspect",
+		"requiredAudience":           []string{audience},
+		"lambdaConcurrentExecutions": 5,
+		"lambdaEnhancedLogging":      false,
+		"lambdaArchitecture":         architecture(),
 	}
 	return t
 }
