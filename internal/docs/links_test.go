@@ -21,6 +21,7 @@ var (
 	heading = regexp.MustCompile(`(?m)^#+ (.+)$`)
 	// notInSlug is what GitHub leaves out of a heading's anchor.
 	notInSlug = regexp.MustCompile(`[^\p{L}\p{N} _-]`)
+	ownPath   = regexp.MustCompile("`((?:cmd|events|internal|lambda|local|stacks)/[\\w./-]*)`")
 	mention   = regexp.MustCompile(`\bdocs/[\w/-]+\.md\b`)
 )
 
@@ -41,6 +42,17 @@ func TestLinks(t *testing.T) {
 				t.Errorf("%s: no such file: %s", page, match[1])
 			} else if fragment != "" && !slices.Contains(anchors(read(t, target)), fragment) {
 				t.Errorf("%s: no such heading: %s", page, match[1])
+			}
+		}
+	}
+}
+
+// Every path that a document names is there.
+func TestPaths(t *testing.T) {
+	for _, page := range files(t, func(name string) bool { return strings.HasSuffix(name, ".md") }) {
+		for _, match := range ownPath.FindAllStringSubmatch(read(t, page), -1) {
+			if _, err := os.Stat(filepath.Join(root, match[1])); err != nil {
+				t.Errorf("%s: no such file: %s", page, match[1])
 			}
 		}
 	}

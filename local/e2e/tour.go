@@ -63,6 +63,14 @@ var untried = map[string]string{
 		"AWS command lines at hand do not have it yet",
 	`curl -i -H "Authorization: Bearer $TOKEN" "<endpoint>Patient?_count=1"`: "needs HealthLake itself",
 	"curl -s <issuer>/.well-known/openid-configuration":                      "preflight reads that document",
+	"aws healthlake update-fhir-datastore --datastore-id <id> --backup-configuration " +
+		"Status=ENABLED,BackupType=CONTINUOUS,RetentionPeriodInDays=30": "the AWS command lines at hand do not have it yet",
+	"aws healthlake restore-fhir-datastore --source-datastore-id <id> --restore-configuration " +
+		"'ContinuousBackupRestoreConfiguration={RestorePointTime=2026-11-23T12:00:00Z}' " +
+		"--identity-provider-configuration file://idp.json": "the AWS command lines at hand do not have it yet",
+	"aws healthlake list-fhir-datastores --query " +
+		"'DatastorePropertiesList[].[DatastoreId,DatastoreName,DatastoreStatus,CreatedAt]' --output table": "only reads, as preflight does",
+	"aws healthlake delete-fhir-datastore --datastore-id <id>": "the removal of the stacks deletes the datastore",
 }
 
 // control is what is for a terminal alone: control sequences (ECMA-48), and npm's wheel that turns, in Braille patterns.
