@@ -133,7 +133,7 @@ func refusal(datastoreStack string, changes []string, stacks []stack) error {
 		fmt.Fprintf(&b, "\nTo change the datastore in place instead, and keep its records:\n"+
 			"  make idp-config > idp.json\n"+
 			"  aws healthlake update-fhir-datastore --datastore-id <id> --identity-provider-configuration file://idp.json%s\n"+
-			"and from then on deploy the other stacks alone (docs/security.md says why):\n"+
+			"and from then on deploy the other stacks alone (docs/operations.md says why):\n"+
 			"  npx cdk deploy --exclusively %s\n", name, strings.Join(others, " "))
 	}
 	b.WriteString("\nTo go on all the same:\n  CONFIRM_REPLACEMENT=yes make deploy")

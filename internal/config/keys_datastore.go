@@ -10,7 +10,7 @@ var datastoreKeys = []key{
 		name: "protectDatastore", byDefault: fixed(false),
 		value: boolean(func(c *Config) *bool { return &c.ProtectDatastore }),
 		doc: "Turns on termination protection for the stacks, so that `cdk destroy` refuses, and keeps the datastore and " +
-			"its data when its stack is deleted. See [the datastore's life](../security.md#the-datastores-life).",
+			"its data when its stack is deleted. See [the datastore](../operations.md#the-datastore).",
 	},
 	{
 		name: KeyPreloadData, byDefault: fixed(false), replaces: true,
@@ -48,9 +48,10 @@ var datastoreKeys = []key{
 	{
 		name: "fineGrainedAuthorization", byDefault: fixed(true), replaces: true,
 		value: boolean(func(c *Config) *bool { return &c.FineGrainedAuthorization }),
-		doc: "HealthLake enforces scopes resource by resource, and narrows access down to a user's patients: a Practitioner " +
-			"(`fhirUser`) sees only those whose `Patient.generalPractitioner` names them, a Patient or RelatedPerson only " +
-			"those linked by `Patient.link.other`.",
+		doc: "HealthLake narrows `user/` scopes to the user's own patients: a Practitioner sees those whose " +
+			"`Patient.generalPractitioner` names them, a Patient or RelatedPerson those that `Patient.link.other` links. " +
+			"Without it a `user/` scope reaches every patient in the datastore; therefore it is on by default. The token needs " +
+			"the claim `fhirUser`. See [the facts](../aws-facts.md#scopes-and-users).",
 	},
 
 	// These three stand in the discovery document. Their defaults depend only on keys whose change replaces the datastore
@@ -77,7 +78,9 @@ var datastoreKeys = []key{
 			"`/*.read`, `/*.write` and, with the capability "+code(capabilityPermissionV2)+", `/*.rs` and `/*.cruds`",
 			func(c Config) any { return widestScopes(c.SmartCapabilities) }),
 		value: list(func(c *Config) *[]string { return &c.SmartScopes }, smartScopes),
-		doc:   "The scopes in the discovery document. A client asks for some of them.",
+		doc: "The scopes in the discovery document. A client asks for some of them. HealthLake takes a filter " +
+			"(`patient/Observation.rs?category=laboratory`) for a resource type only, not for `*`, and a filter does not restrict a " +
+			"bulk export.",
 	},
 }
 

@@ -43,7 +43,7 @@ var functionKeys = []key{
 		value: number(func(c *Config) *int { return &c.IntrospectionCacheSeconds }, between(0, int(contract.MaxIntrospectionCache.Seconds()))),
 		doc: "How long the function keeps what the provider said about a token, in seconds. A token that is revoked works " +
 			"on for that long. 0 asks the provider for every request. See " +
-			"[the cache](../architecture.md#the-answer-cache).",
+			"[the cache](../architecture.md#the-token-cache).",
 	},
 	{
 		name: "restrictInvokeToAccount", byDefault: fixed(false),

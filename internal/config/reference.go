@@ -15,7 +15,7 @@ A key that looks like a typo of a known one is an error.
 
 A key marked **replaces the datastore** cannot change in a running deployment: the next deploy would create a **new, empty**
 datastore beside the old one. ` + "`make deploy`" + ` stops before that. See
-[the datastore's life](../security.md#the-datastores-life).
+[the datastore](../operations.md#the-datastore).
 `
 
 // Reference is docs/reference/configuration.md: every key with its default, what it may hold, and what it is for.
