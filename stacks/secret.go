@@ -6,6 +6,7 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/awssecretsmanager"
 	"github.com/aws/jsii-runtime-go"
 
+	"healthlake-smart-on-fhir/internal/clientauth"
 	"healthlake-smart-on-fhir/internal/config"
 	"healthlake-smart-on-fhir/internal/contract"
 )
@@ -53,21 +54,19 @@ func newSecretStack(d deployment, props secretProps) (secretStack, error) {
 func secretDocument(d deployment, stack awscdk.Stack) (string, error) {
 	auth := d.cfg.IntrospectionAuth
 	if d.cfg.TokenValidation == config.TokenValidationJWT {
-		auth = config.IntrospectionAuthNone // nobody is asked
+		auth = clientauth.None // nobody is asked
 	}
 	clientSecret := credential{
 		id:          "ClientSecret",
 		description: "Secret of client " + d.cfg.ClientID + " at the identity provider",
 		given:       d.cfg.ClientSecret,
-		used:        auth != config.IntrospectionAuthBearer && auth != config.IntrospectionAuthNone,
-		optional:    auth == config.IntrospectionAuthAuto,
+		need:        auth.NeedsClientSecret(),
 	}
 	apiKey := credential{
 		id:          "SrvAPIKey",
 		description: "API key for the introspection endpoint",
 		given:       d.cfg.SrvAPIKey,
-		used:        auth == config.IntrospectionAuthBearer || auth == config.IntrospectionAuthAuto,
-		optional:    auth == config.IntrospectionAuthAuto,
+		need:        auth.NeedsAPIKey(),
 	}
 	document := d.cfg.Document()
 	document.ClientSecret, document.APIKey = clientSecret.value(stack), apiKey.value(stack)
@@ -80,15 +79,14 @@ type credential struct {
 	id          string // of the stack's parameter
 	description string
 	given       string // what the context holds, a literal or a dynamic reference; may be empty
-	used        bool   // the way of introspection wants it
-	optional    bool   // and can do without
+	need        clientauth.Need
 }
 
 // value is what goes into the document: what the context gives, or else a parameter that CloudFormation fills at deploy
 // time and shows to nobody. The parameter has no default, so that a deploy cannot forget it, and CloudFormation keeps
 // its value for later deploys.
 func (c credential) value(stack awscdk.Stack) string {
-	if c.given != "" || !c.used {
+	if c.given != "" || c.need == clientauth.Unused {
 		return c.given
 	}
 	props := awscdk.CfnParameterProps{
@@ -100,7 +98,7 @@ func (c credential) value(stack awscdk.Stack) string {
 		ConstraintDescription: jsii.String(`printable ASCII characters without " and \, which would break the secret's ` +
 			`JSON document; a value that has them can be put into the secret itself`),
 	}
-	if c.optional {
+	if c.need == clientauth.Optional {
 		props.Description = jsii.String(c.description + "; empty if the provider wants none")
 	} else {
 		props.MinLength = jsii.Number(1)

@@ -12,6 +12,7 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/assertions"
 
+	"healthlake-smart-on-fhir/internal/clientauth"
 	"healthlake-smart-on-fhir/internal/config"
 	"healthlake-smart-on-fhir/internal/contract"
 )
@@ -87,19 +88,20 @@ func filled(t *testing.T, text any, parameters map[string]string) string {
 func TestCredentialParameters(t *testing.T) {
 	const literal = "literal"
 	for _, test := range []struct {
-		auth, clientSecret, apiKey string
-		want                       map[string]bool // by parameter: may it be empty?
+		auth                 clientauth.Method
+		clientSecret, apiKey string
+		want                 map[string]bool // by parameter: may it be empty?
 	}{
-		{config.IntrospectionAuthAuto, "", "", map[string]bool{"ClientSecret": true, "SrvAPIKey": true}},
-		{config.IntrospectionAuthAuto, literal, "", map[string]bool{"SrvAPIKey": true}},
-		{config.IntrospectionAuthAuto, "", literal, map[string]bool{"ClientSecret": true}},
-		{config.IntrospectionAuthAuto, literal, literal, nil},
-		{config.IntrospectionAuthBearer, "", "", map[string]bool{"SrvAPIKey": false}},
-		{config.IntrospectionAuthBearer, "", literal, nil},
-		{config.IntrospectionAuthBasic, "", "", map[string]bool{"ClientSecret": false}},
-		{config.IntrospectionAuthPost, "", "", map[string]bool{"ClientSecret": false}},
-		{config.IntrospectionAuthPost, literal, "", nil},
-		{config.IntrospectionAuthNone, "", "", nil},
+		{clientauth.Auto, "", "", map[string]bool{"ClientSecret": true, "SrvAPIKey": true}},
+		{clientauth.Auto, literal, "", map[string]bool{"SrvAPIKey": true}},
+		{clientauth.Auto, "", literal, map[string]bool{"ClientSecret": true}},
+		{clientauth.Auto, literal, literal, nil},
+		{clientauth.Bearer, "", "", map[string]bool{"SrvAPIKey": false}},
+		{clientauth.Bearer, "", literal, nil},
+		{clientauth.Basic, "", "", map[string]bool{"ClientSecret": false}},
+		{clientauth.Post, "", "", map[string]bool{"ClientSecret": false}},
+		{clientauth.Post, literal, "", nil},
+		{clientauth.None, "", "", nil},
 	} {
 		cfg := sample()
 		cfg.IntrospectionAuth, cfg.ClientSecret, cfg.SrvAPIKey = test.auth, test.clientSecret, test.apiKey
@@ -161,7 +163,7 @@ func TestUnrelatedKeysLeaveSecretAlone(t *testing.T) {
 	cfg.AuthEndpointRevoke += "2"
 	cfg.AuthEndpointRegister = "https://idp.example/register"
 	cfg.AuthEndpointManage = "https://idp.example/manage"
-	cfg.IntrospectionAuth = config.IntrospectionAuthPost
+	cfg.IntrospectionAuth = clientauth.Post
 	cfg.AuthCABundle = caFile
 	cfg.IntrospectionCacheSeconds = 30
 	cfg.RequiredAudience = []string{"datastore"}

@@ -15,6 +15,7 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/assertions"
 	"github.com/aws/jsii-runtime-go"
 
+	"healthlake-smart-on-fhir/internal/clientauth"
 	"healthlake-smart-on-fhir/internal/config"
 )
 
@@ -39,7 +40,7 @@ func sample() config.Config {
 		AuthEndpointJwks:           "https://idp.example/.well-known/jwks.json",
 		AuthEndpointRevoke:         "https://idp.example/oauth2/revoke",
 		TokenValidation:            config.TokenValidationIntrospection,
-		IntrospectionAuth:          config.IntrospectionAuthAuto,
+		IntrospectionAuth:          clientauth.Auto,
 		AuthorizationStrategy:      config.StrategySMART,
 		FineGrainedAuthorization:   true,
 		SmartCapabilities:          []string{"launch-standalone", "sso-openid-connect", "permission-v1", "permission-v2"},
@@ -81,7 +82,7 @@ var variants = map[string]func(*config.Config){
 		c.ClientSecret = `quote " backslash \ amp & angle <> é`
 		c.SrvAPIKey = ""
 		c.AuthEndpointIntrospect = "https://idp.example/elsewhere"
-		c.IntrospectionAuth = config.IntrospectionAuthBasic
+		c.IntrospectionAuth = clientauth.Basic
 		c.RequiredAudience = []string{"datastore", "https://fhir.example/"}
 		c.RequiredScope = []string{"fhir", "launch"}
 		c.ClaimNames = map[string]string{"fhirUser": "https://clinic.example/fhirUser"}

@@ -10,6 +10,7 @@ import (
 
 	"healthlake-smart-on-fhir/internal/authorize"
 	"healthlake-smart-on-fhir/internal/claims"
+	"healthlake-smart-on-fhir/internal/clientauth"
 	"healthlake-smart-on-fhir/internal/contract"
 	"healthlake-smart-on-fhir/internal/httpclient"
 	"healthlake-smart-on-fhir/internal/introspect"
@@ -58,7 +59,7 @@ func New(e contract.Environment, transport *httpclient.Transport, now func() tim
 		c.source = &verification{jwt.New(e.AuthIssuer, e.AuthEndpointJwks, transport, now)}
 		return c, nil
 	}
-	method, err := introspect.ParseMethod(e.IntrospectionAuth)
+	method, err := clientauth.Parse(e.IntrospectionAuth)
 	if err != nil {
 		return nil, fmt.Errorf("INTROSPECTION_AUTH: %w", err)
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"healthlake-smart-on-fhir/internal/claims"
+	"healthlake-smart-on-fhir/internal/clientauth"
 	"healthlake-smart-on-fhir/internal/contract"
 	"healthlake-smart-on-fhir/internal/introspect"
 	"healthlake-smart-on-fhir/internal/reason"
@@ -14,7 +15,7 @@ import (
 // introspection asks the provider about each token (RFC 7662).
 type introspection struct {
 	client *introspect.Client
-	method introspect.Method
+	method clientauth.Method
 	cache  *tokencache.Cache
 }
 

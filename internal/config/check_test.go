@@ -3,6 +3,8 @@ package config
 import (
 	"strings"
 	"testing"
+
+	"healthlake-smart-on-fhir/internal/clientauth"
 )
 
 // TestSingleKeys: values that a key accepts, and values that it refuses by itself.
@@ -148,8 +150,8 @@ func TestLiteralCredentials(t *testing.T) {
 
 // RFC 7591 calls two of the methods by longer names.
 func TestIntrospectionAuthNames(t *testing.T) {
-	for name, want := range map[string]string{"client_secret_basic": IntrospectionAuthBasic,
-		"client_secret_post": IntrospectionAuthPost, "basic": IntrospectionAuthBasic, "post": IntrospectionAuthPost} {
+	for name, want := range map[string]clientauth.Method{"client_secret_basic": clientauth.Basic,
+		"client_secret_post": clientauth.Post, "basic": clientauth.Basic, "post": clientauth.Post} {
 		if c := accepts(t, map[string]any{"introspectionAuth": name}); c.IntrospectionAuth != want {
 			t.Errorf("%s: read %s, want %s", name, c.IntrospectionAuth, want)
 		}

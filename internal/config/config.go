@@ -2,7 +2,10 @@
 // tables in keys_*.go, from which docs/reference/configuration.md is generated, and one field of Config.
 package config
 
-import "healthlake-smart-on-fhir/internal/contract"
+import (
+	"healthlake-smart-on-fhir/internal/clientauth"
+	"healthlake-smart-on-fhir/internal/contract"
+)
 
 // The values of keys with a fixed choice.
 const (
@@ -25,12 +28,6 @@ const (
 
 	TokenValidationIntrospection = contract.TokenValidationIntrospection
 	TokenValidationJWT           = contract.TokenValidationJWT
-
-	IntrospectionAuthAuto   = "auto"
-	IntrospectionAuthBearer = "bearer"
-	IntrospectionAuthBasic  = "basic"
-	IntrospectionAuthPost   = "post"
-	IntrospectionAuthNone   = "none"
 )
 
 // Config is a checked configuration with every default filled in. Each field is the context key of the same name in lower
@@ -68,7 +65,7 @@ type Config struct {
 	// TokenValidation is one of the TokenValidation constants. With TokenValidationJWT, AuthIssuer, AuthEndpointJwks and
 	// RequiredAudience are not empty; otherwise ClientID and AuthEndpointIntrospect are not empty.
 	TokenValidation           string
-	IntrospectionAuth         string            // one of the IntrospectionAuth constants
+	IntrospectionAuth         clientauth.Method
 	AuthCABundle              string            // key authCaBundle: path of a PEM file; empty: the system's roots
 	IntrospectionCacheSeconds int               // 0: every request asks the provider
 	RequiredAudience          []string          // any of them; empty: not required

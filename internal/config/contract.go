@@ -16,7 +16,7 @@ func (c Config) Names() contract.Names {
 func (c Config) Environment() contract.Environment {
 	e := contract.Environment{
 		TokenValidation:    c.TokenValidation,
-		IntrospectionAuth:  c.IntrospectionAuth,
+		IntrospectionAuth:  string(c.IntrospectionAuth),
 		RequiredAudience:   c.RequiredAudience,
 		RequiredScope:      c.RequiredScope,
 		TrustedIssuers:     c.TrustedIssuers,

@@ -3,6 +3,8 @@ package config
 import (
 	"slices"
 	"strings"
+
+	"healthlake-smart-on-fhir/internal/clientauth"
 )
 
 const providerPages = "[provider pages](../providers/README.md)"
@@ -52,7 +54,7 @@ var providerKeys = []key{
 			"another secret. See " + credentialsPage + ".",
 	},
 	{
-		name: "introspectionAuth", byDefault: fixed(IntrospectionAuthAuto), value: introspectionAuth,
+		name: "introspectionAuth", byDefault: fixed(string(clientauth.Auto)), value: introspectionAuth,
 		doc: "How the function authenticates at the introspection endpoint: `bearer` sends `srvAPIKey`; `basic` and `post` " +
 			"send `clientId` and `clientSecret`, as `client_secret_basic` and `client_secret_post` of RFC 7591; `none` " +
 			"sends nothing. `auto` is `bearer` if there is an API key, else `basic` if there is a client secret, else `none`.",
@@ -106,22 +108,16 @@ var providerKeys = []key{
 	},
 }
 
-// introspectionAuth is one of the IntrospectionAuth constants, or the name of a method in RFC 7591 section 2.
-var introspectionAuth = reading(func(c *Config) *string { return &c.IntrospectionAuth },
-	func(raw any) (string, bool) {
+// introspectionAuth is the name of a method of client authentication.
+var introspectionAuth = reading(func(c *Config) *clientauth.Method { return &c.IntrospectionAuth },
+	func(raw any) (clientauth.Method, bool) {
 		s, ok := raw.(string)
-		switch s {
-		case "client_secret_basic":
-			s = IntrospectionAuthBasic
-		case "client_secret_post":
-			s = IntrospectionAuthPost
-		}
-		return s, ok
+		method, err := clientauth.Parse(s)
+		return method, ok && s != "" && err == nil
 	},
-	check[string]{
+	check[clientauth.Method]{
 		"auto, bearer, basic (or client_secret_basic), post (or client_secret_post) or none",
-		oneOf(IntrospectionAuthAuto, IntrospectionAuthBearer, IntrospectionAuthBasic, IntrospectionAuthPost,
-			IntrospectionAuthNone).ok,
+		func(clientauth.Method) bool { return true },
 	})
 
 // reservedClaims are those that the function sets itself or never passes on, so that no claim may be mapped to them.

@@ -310,7 +310,7 @@ func FuzzParse(f *testing.F) {
 func checkUsable(t *testing.T, c Config) {
 	t.Helper()
 	for _, s := range []string{c.Account, c.Region, c.TagName, c.DatastoreName, c.ClientID, c.AuthEndpoint,
-		c.AuthEndpointToken, c.AuthEndpointIntrospect, c.AuthEndpointAuthorize, c.IntrospectionAuth, c.AuthorizationStrategy,
+		c.AuthEndpointToken, c.AuthEndpointIntrospect, c.AuthEndpointAuthorize, string(c.IntrospectionAuth), c.AuthorizationStrategy,
 		c.KMSKey, c.HealthLakeAccess, c.SecretName, c.LambdaArchitecture} {
 		if s == "" {
 			t.Fatalf("something is empty in %+v", c)

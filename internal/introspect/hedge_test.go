@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"healthlake-smart-on-fhir/internal/clientauth"
 	"healthlake-smart-on-fhir/internal/httpclient"
 	"healthlake-smart-on-fhir/internal/introspect"
 )
@@ -78,7 +79,7 @@ func TestSecondRequest(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
 			defer cancel()
 			answer, err := introspect.New(httpclient.NewTransport(nil)).Introspect(ctx, endpoint,
-				introspect.Auth{Method: introspect.MethodNone}, theToken)
+				introspect.Auth{Method: clientauth.None}, theToken)
 			if test.want != "" {
 				wantKind(t, err, test.want)
 			} else if err != nil || !answer.Claims.True("active") {
@@ -95,7 +96,7 @@ func TestSecondRequest(t *testing.T) {
 func TestFirstAnswerCountsEvenIfItDenies(t *testing.T) {
 	endpoint, requests := scripted(t, reply(200, `{"active": false}`), reply(200, `{"active": true}`))
 	answer, err := introspect.New(httpclient.NewTransport(nil)).Introspect(t.Context(), endpoint,
-		introspect.Auth{Method: introspect.MethodNone}, theToken)
+		introspect.Auth{Method: clientauth.None}, theToken)
 	if err != nil || answer.Claims.True("active") || requests.Load() != 1 {
 		t.Errorf("got %s, %v after %d requests", answer.Claims, err, requests.Load())
 	}
@@ -119,7 +120,7 @@ func TestSecondRequestGoesOnAnotherConnection(t *testing.T) {
 	client := introspect.New(httpclient.NewTransport(nil))
 	for i, want := range []bool{true, false, false} {
 		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
-		answer, err := client.Introspect(ctx, endpoint, introspect.Auth{Method: introspect.MethodNone}, theToken)
+		answer, err := client.Introspect(ctx, endpoint, introspect.Auth{Method: clientauth.None}, theToken)
 		cancel()
 		if err != nil || answer.Claims.True("active") != want {
 			t.Fatalf("call %d: got %s, %v", i, answer.Claims, err)
@@ -133,7 +134,7 @@ func TestSecondRequestsAreCapped(t *testing.T) {
 	client := introspect.New(httpclient.NewTransport(nil))
 	const calls = 300
 	for range calls {
-		_, err := client.Introspect(t.Context(), endpoint, introspect.Auth{Method: introspect.MethodNone}, theToken)
+		_, err := client.Introspect(t.Context(), endpoint, introspect.Auth{Method: clientauth.None}, theToken)
 		wantKind(t, err, introspect.KindStatus)
 	}
 	// A tenth, and a burst of ten.

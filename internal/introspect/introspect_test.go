@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"healthlake-smart-on-fhir/internal/claims"
+	"healthlake-smart-on-fhir/internal/clientauth"
 	"healthlake-smart-on-fhir/internal/httpclient"
 	"healthlake-smart-on-fhir/internal/introspect"
 )
@@ -52,7 +53,7 @@ func wantKind(t *testing.T, err error, want introspect.Kind) *introspect.Error {
 func TestRequest(t *testing.T) {
 	basic := func(pair string) string { return "Basic " + base64.StdEncoding.EncodeToString([]byte(pair)) }
 	all := introspect.Auth{ClientID: "a:b c", ClientSecret: "s3cret/+%&é", APIKey: "k3y"}
-	with := func(method introspect.Method, change func(*introspect.Auth)) introspect.Auth {
+	with := func(method clientauth.Method, change func(*introspect.Auth)) introspect.Auth {
 		auth := all
 		auth.Method = method
 		if change != nil {
@@ -65,15 +66,15 @@ func TestRequest(t *testing.T) {
 		authorization string
 		form          url.Values // beside token and token_type_hint
 	}{
-		"bearer": {auth: with(introspect.MethodBearer, nil), authorization: "Bearer k3y"},
+		"bearer": {auth: with(clientauth.Bearer, nil), authorization: "Bearer k3y"},
 		// RFC 6749 section 2.3.1 and appendix B: a space is a plus sign, a colon and all beyond ASCII are percent-encoded.
-		"basic": {auth: with(introspect.MethodBasic, nil), authorization: basic("a%3Ab+c:s3cret%2F%2B%25%26%C3%A9")},
-		"post": {auth: with(introspect.MethodPost, nil),
+		"basic": {auth: with(clientauth.Basic, nil), authorization: basic("a%3Ab+c:s3cret%2F%2B%25%26%C3%A9")},
+		"post": {auth: with(clientauth.Post, nil),
 			form: url.Values{"client_id": {"a:b c"}, "client_secret": {"s3cret/+%&é"}}},
-		"none":                  {auth: with(introspect.MethodNone, nil)},
-		"auto with an API key":  {auth: with(introspect.MethodAuto, nil), authorization: "Bearer k3y"},
-		"auto without":          {auth: with(introspect.MethodAuto, func(a *introspect.Auth) { a.APIKey = "" }), authorization: basic("a%3Ab+c:s3cret%2F%2B%25%26%C3%A9")},
-		"auto with an id alone": {auth: introspect.Auth{Method: introspect.MethodAuto, ClientID: "a:b c"}},
+		"none":                  {auth: with(clientauth.None, nil)},
+		"auto with an API key":  {auth: with(clientauth.Auto, nil), authorization: "Bearer k3y"},
+		"auto without":          {auth: with(clientauth.Auto, func(a *introspect.Auth) { a.APIKey = "" }), authorization: basic("a%3Ab+c:s3cret%2F%2B%25%26%C3%A9")},
+		"auto with an id alone": {auth: introspect.Auth{Method: clientauth.Auto, ClientID: "a:b c"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -115,16 +116,16 @@ func TestSettingsThatCannotWorkMakeNoRequest(t *testing.T) {
 	var requests atomic.Int32
 	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { requests.Add(1) }))
 	defer server.Close()
-	none := introspect.Auth{Method: introspect.MethodNone}
+	none := introspect.Auth{Method: clientauth.None}
 	for name, test := range map[string]struct {
 		endpoint string
 		auth     introspect.Auth
 	}{
-		"bearer without a key":       {server.URL, introspect.Auth{Method: introspect.MethodBearer, ClientID: "id", ClientSecret: "s3cret"}},
-		"a key with a line break":    {server.URL, introspect.Auth{Method: introspect.MethodBearer, APIKey: "k3y\n"}},
-		"basic without a secret":     {server.URL, introspect.Auth{Method: introspect.MethodBasic, ClientID: "id", APIKey: "k3y"}},
-		"basic without an id":        {server.URL, introspect.Auth{Method: introspect.MethodBasic, ClientSecret: "s3cret"}},
-		"post without a secret":      {server.URL, introspect.Auth{Method: introspect.MethodPost, ClientID: "id"}},
+		"bearer without a key":       {server.URL, introspect.Auth{Method: clientauth.Bearer, ClientID: "id", ClientSecret: "s3cret"}},
+		"a key with a line break":    {server.URL, introspect.Auth{Method: clientauth.Bearer, APIKey: "k3y\n"}},
+		"basic without a secret":     {server.URL, introspect.Auth{Method: clientauth.Basic, ClientID: "id", APIKey: "k3y"}},
+		"basic without an id":        {server.URL, introspect.Auth{Method: clientauth.Basic, ClientSecret: "s3cret"}},
+		"post without a secret":      {server.URL, introspect.Auth{Method: clientauth.Post, ClientID: "id"}},
 		"no method":                  {server.URL, introspect.Auth{APIKey: "k3y"}},
 		"plain HTTP":                 {"http://idp.example/introspect?leak", none},
 		"plain HTTP to an address":   {"http://192.0.2.1/introspect?leak", none},
@@ -166,7 +167,7 @@ func TestStatus(t *testing.T) {
 				fmt.Fprint(w, `{"active": true, "leak": 1}`)
 			}
 		}))
-		set, err := ask(t, server.URL, introspect.Auth{Method: introspect.MethodNone})
+		set, err := ask(t, server.URL, introspect.Auth{Method: clientauth.None})
 		server.Close()
 		if set != nil {
 			t.Errorf("status %d: got claims %s", status, set)
@@ -204,7 +205,7 @@ func TestBody(t *testing.T) {
 				_, _ = io.WriteString(w, test.body) // fails where the client has hung up, which is what it should do
 			}))
 			defer server.Close()
-			set, err := ask(t, server.URL, introspect.Auth{Method: introspect.MethodNone})
+			set, err := ask(t, server.URL, introspect.Auth{Method: clientauth.None})
 			if test.want != "" {
 				wantKind(t, err, test.want)
 			} else if err != nil || !set.True("active") {
@@ -276,7 +277,7 @@ func TestTransportFaults(t *testing.T) {
 		}), introspect.KindUnreachable},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := ask(t, test.endpoint, introspect.Auth{Method: introspect.MethodBearer, APIKey: "k3y"})
+			_, err := ask(t, test.endpoint, introspect.Auth{Method: clientauth.Bearer, APIKey: "k3y"})
 			wantKind(t, err, test.want)
 		})
 	}
@@ -297,7 +298,7 @@ func TestDeadlineBoundsTheBodyToo(t *testing.T) {
 			})
 			ctx, cancel := context.WithTimeout(context.Background(), 50*time.Millisecond)
 			defer cancel()
-			_, err := introspect.New(httpclient.NewTransport(nil)).Introspect(ctx, endpoint, introspect.Auth{Method: introspect.MethodNone}, theToken)
+			_, err := introspect.New(httpclient.NewTransport(nil)).Introspect(ctx, endpoint, introspect.Auth{Method: clientauth.None}, theToken)
 			wantKind(t, err, introspect.KindTimeout)
 		})
 	}
@@ -317,7 +318,7 @@ func TestConnectionIsReused(t *testing.T) {
 	defer server.Close()
 	client := introspect.New(httpclient.NewTransport(nil))
 	for range 20 {
-		if _, err := client.Introspect(t.Context(), server.URL, introspect.Auth{Method: introspect.MethodNone}, theToken); err != nil {
+		if _, err := client.Introspect(t.Context(), server.URL, introspect.Auth{Method: clientauth.None}, theToken); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -336,7 +337,7 @@ func TestDeadKeepAliveConnectionIsReplaced(t *testing.T) {
 	})
 	client := introspect.New(httpclient.NewTransport(nil))
 	for range 10 {
-		answer, err := client.Introspect(t.Context(), endpoint, introspect.Auth{Method: introspect.MethodNone}, theToken)
+		answer, err := client.Introspect(t.Context(), endpoint, introspect.Auth{Method: clientauth.None}, theToken)
 		if err != nil || !answer.Claims.True("active") || answer.Requests != 1 {
 			t.Fatalf("got %v", err)
 		}
@@ -352,7 +353,7 @@ func TestTLS(t *testing.T) {
 	old.StartTLS()
 	defer old.Close()
 
-	_, err := ask(t, modern.URL, introspect.Auth{Method: introspect.MethodNone})
+	_, err := ask(t, modern.URL, introspect.Auth{Method: clientauth.None})
 	wantKind(t, err, introspect.KindUnreachable)
 	var unknown x509.UnknownAuthorityError
 	if !errors.As(err, &unknown) {
@@ -362,7 +363,7 @@ func TestTLS(t *testing.T) {
 	trusting := func(endpoint string) error {
 		roots := x509.NewCertPool()
 		roots.AddCert(modern.Certificate())
-		_, err := introspect.New(httpclient.NewTransport(roots)).Introspect(t.Context(), endpoint, introspect.Auth{Method: introspect.MethodNone}, theToken)
+		_, err := introspect.New(httpclient.NewTransport(roots)).Introspect(t.Context(), endpoint, introspect.Auth{Method: clientauth.None}, theToken)
 		return err
 	}
 	if err := trusting(modern.URL); err != nil {
@@ -370,20 +371,4 @@ func TestTLS(t *testing.T) {
 	}
 	wantKind(t, trusting(old.URL), introspect.KindUnreachable)
 	wantKind(t, trusting(strings.Replace(modern.URL, "127.0.0.1", "localhost", 1)), introspect.KindUnreachable)
-}
-
-func TestParseMethod(t *testing.T) {
-	for name, want := range map[string]introspect.Method{
-		"": introspect.MethodAuto, "auto": introspect.MethodAuto, "bearer": introspect.MethodBearer,
-		"basic": introspect.MethodBasic, "post": introspect.MethodPost, "none": introspect.MethodNone,
-	} {
-		if got, err := introspect.ParseMethod(name); got != want || err != nil {
-			t.Errorf("%q: got %q, %v, want %q", name, got, err, want)
-		}
-	}
-	for _, name := range []string{"Basic", "digest", "auto "} {
-		if got, err := introspect.ParseMethod(name); err == nil {
-			t.Errorf("%q: got %q, want an error", name, got)
-		}
-	}
 }

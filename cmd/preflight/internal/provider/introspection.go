@@ -10,6 +10,7 @@ import (
 
 	"healthlake-smart-on-fhir/cmd/preflight/internal/checklist"
 	"healthlake-smart-on-fhir/internal/claims"
+	"healthlake-smart-on-fhir/internal/clientauth"
 	"healthlake-smart-on-fhir/internal/introspect"
 )
 
@@ -47,11 +48,11 @@ func (p *Provider) introspection(ctx context.Context, l *checklist.List) {
 
 // credentials tells whether the provider checks the credentials that it has just accepted.
 func (p *Provider) credentials(ctx context.Context, auth introspect.Auth, l *checklist.List) {
-	if auth.Method == introspect.MethodNone {
+	if auth.Method == clientauth.None {
 		l.OK(checkCredentials, "none are needed")
 		return
 	}
-	_, err := p.ask(ctx, introspect.Auth{Method: introspect.MethodNone}, requestTimeout)
+	_, err := p.ask(ctx, introspect.Auth{Method: clientauth.None}, requestTimeout)
 	if err == nil {
 		l.Warn(checkCredentials, "the provider accepts requests without credentials too, so it did not check these",
 			"make sure that only your network reaches the endpoint, and set introspectionAuth to none")

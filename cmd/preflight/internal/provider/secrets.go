@@ -1,9 +1,9 @@
 package provider
 
 import (
-	"cmp"
 	"strings"
 
+	"healthlake-smart-on-fhir/internal/clientauth"
 	"healthlake-smart-on-fhir/internal/config"
 	"healthlake-smart-on-fhir/internal/introspect"
 )
@@ -31,21 +31,15 @@ func SecretsFrom(getenv func(string) string) Secrets {
 func (s Secrets) auth(cfg config.Config) (auth introspect.Auth, missing string) {
 	secret, secretIsReference := pick(cfg.ClientSecret, s.ClientSecret)
 	key, keyIsReference := pick(cfg.SrvAPIKey, s.APIKey)
-	auth = introspect.Auth{
-		Method: introspect.Method(cfg.IntrospectionAuth), ClientID: cfg.ClientID, ClientSecret: secret, APIKey: key,
-	}
 	// A reference that only CloudFormation resolves counts for the choice of the method.
-	known := auth
-	known.ClientSecret = cmp.Or(secret, cfg.ClientSecret)
-	known.APIKey = cmp.Or(key, cfg.SrvAPIKey)
-	auth.Method = known.Resolve()
+	method := cfg.IntrospectionAuth.Resolve(key != "" || keyIsReference, secret != "" || secretIsReference)
 	switch {
-	case auth.Method == introspect.MethodBearer && key == "":
+	case method.NeedsAPIKey() == clientauth.Required && key == "":
 		missing = credentialMissing("srvAPIKey", APIKeyVariable, keyIsReference)
-	case (auth.Method == introspect.MethodBasic || auth.Method == introspect.MethodPost) && secret == "":
+	case method.NeedsClientSecret() == clientauth.Required && secret == "":
 		missing = credentialMissing("clientSecret", ClientSecretVariable, secretIsReference)
 	}
-	return auth, missing
+	return introspect.Auth{Method: method, ClientID: cfg.ClientID, ClientSecret: secret, APIKey: key}, missing
 }
 
 // pick prefers a literal in the context. isReference tells that only CloudFormation knows the value.
@@ -66,9 +60,9 @@ func credentialMissing(key, variable string, isReference bool) string {
 // describe names credentials without showing them.
 func describe(a introspect.Auth) string {
 	switch a.Method {
-	case introspect.MethodBearer:
+	case clientauth.Bearer:
 		return "srvAPIKey (bearer)"
-	case introspect.MethodBasic, introspect.MethodPost:
+	case clientauth.Basic, clientauth.Post:
 		return "clientId and clientSecret (" + string(a.Method) + ")"
 	}
 	return "a request without credentials"
@@ -76,11 +70,11 @@ func describe(a introspect.Auth) string {
 
 func credentialsFix(a introspect.Auth) string {
 	switch a.Method {
-	case introspect.MethodBearer:
+	case clientauth.Bearer:
 		return "correct srvAPIKey, or set introspectionAuth to basic, post or none"
-	case introspect.MethodBasic:
+	case clientauth.Basic:
 		return "correct clientId and clientSecret, or set introspectionAuth to bearer, post or none"
-	case introspect.MethodPost:
+	case clientauth.Post:
 		return "correct clientId and clientSecret, or set introspectionAuth to bearer, basic or none"
 	}
 	return "set clientSecret or srvAPIKey (or " + ClientSecretVariable + ", " + APIKeyVariable + " in the environment)"
