@@ -25,6 +25,11 @@ type Rules struct {
 	TrustedIssuers   []string // empty trusts any
 	RequiredScopes   []string // each must be among the token's scopes
 
+	// MaxLifetime is the longest time from iat to exp that is accepted; 0 accepts any, and tokens without iat or exp.
+	MaxLifetime time.Duration
+	// AcceptSenderConstrained accepts tokens that are bound to a key, although nobody can check here that the app holds it.
+	AcceptSenderConstrained bool
+
 	// ClaimNames says where claims live at this provider, by the name that HealthLake knows them under: fhirUser, patient,
 	// scope. The mapped claim replaces one of that name. No other claim that this package sets can be mapped.
 	ClaimNames map[string]string
@@ -33,6 +38,8 @@ type Rules struct {
 // Decision is what follows from a token's claims. Make one with Decide or Deny.
 type Decision struct {
 	Reason reason.Reason
+	// FHIRScopes is how many of the token's scopes are for FHIR resources. With none, HealthLake has nothing to grant.
+	FHIRScopes int
 
 	scope         json.RawMessage
 	iat, nbf, exp int64      // seconds since 1970
@@ -49,8 +56,8 @@ func Decide(set claims.Set, endpoint string, now time.Time, rules Rules) Decisio
 	}
 	d := Decision{Reason: reason.Active}
 	for _, check := range []func() reason.Reason{
-		func() reason.Reason { return checkKind(set) },
-		func() reason.Reason { return d.readTimes(set, now) },
+		func() reason.Reason { return checkKind(set, rules.AcceptSenderConstrained) },
+		func() reason.Reason { return d.readTimes(set, now, rules.MaxLifetime) },
 		func() reason.Reason { return checkIssuer(set, rules.TrustedIssuers) },
 		func() reason.Reason { return checkAudience(set, rules.RequiredAudience, endpoint) },
 		func() reason.Reason { return d.readScope(set, rules) },
@@ -69,8 +76,8 @@ func Deny(r reason.Reason, now time.Time) Decision {
 	return Decision{Reason: r, scope: json.RawMessage(`""`), iat: t, nbf: t, exp: t}
 }
 
-// readTimes fills in iat, nbf and exp, and checks that the token is inside its times.
-func (d *Decision) readTimes(set claims.Set, now time.Time) reason.Reason {
+// readTimes fills in iat, nbf and exp, and checks that the token is inside its times, and that these are not too far apart.
+func (d *Decision) readTimes(set claims.Set, now time.Time, maxLifetime time.Duration) reason.Reason {
 	exp, hasExp, errExp := set.Time("exp")
 	nbf, hasNbf, errNbf := set.Time("nbf")
 	iat, hasIat, errIat := set.Time("iat")
@@ -95,7 +102,12 @@ func (d *Decision) readTimes(set claims.Set, now time.Time) reason.Reason {
 	if nbf > now.Add(notBeforeSkew).Unix() {
 		return reason.NotYetValid
 	}
-	d.iat, d.nbf, d.exp = iat, nbf, exp
+	// From now at the latest: a token that says that it was issued in the future does not live longer for that.
+	if maxLifetime > 0 && (!hasIat || !hasExp || exp-min(iat, now.Unix()) > int64(maxLifetime.Seconds())) {
+		return reason.Lifetime
+	}
+	// HealthLake requires that nbf is not in the future; the provider's clock may be a little ahead.
+	d.iat, d.nbf, d.exp = iat, min(nbf, now.Unix()), exp
 	return reason.Active
 }
 

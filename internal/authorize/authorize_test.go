@@ -86,6 +86,37 @@ func TestDecide(t *testing.T) {
 		{name: "Keycloak offline token", claims: `{"typ": "Offline"}`, want: reason.NotAccessToken},
 		{name: "Keycloak ID token", claims: `{"typ": "ID"}`, want: reason.NotAccessToken},
 
+		{name: "token_type BEARER", claims: `{"token_type": "BEARER"}`, want: reason.Active},
+		{name: "token_type access token URN", claims: `{"token_type": "urn:ietf:params:oauth:token-type:access_token"}`, want: reason.Active},
+		{name: "token_type pop", claims: `{"token_type": "pop"}`, want: reason.NotAccessToken},
+		{name: "token_type mac", claims: `{"token_type": "mac"}`, want: reason.NotAccessToken},
+		{name: "token_type N_A", claims: `{"token_type": "N_A"}`, want: reason.NotAccessToken},
+		{name: "token_type id_token", claims: `{"token_type": "id_token"}`, want: reason.NotAccessToken},
+		{name: "token_type empty", claims: `{"token_type": ""}`, want: reason.NotAccessToken},
+		{name: "typ JWT", claims: `{"typ": "JWT"}`, want: reason.Active},
+		{name: "typ at+jwt", claims: `{"typ": "at+jwt"}`, want: reason.Active},
+		{name: "typ RegistrationAccessToken", claims: `{"typ": "RegistrationAccessToken"}`, want: reason.NotAccessToken},
+		{name: "typ InitialAccessToken", claims: `{"typ": "InitialAccessToken"}`, want: reason.NotAccessToken},
+		{name: "typ dpop+jwt", claims: `{"typ": "dpop+jwt"}`, want: reason.NotAccessToken},
+		{name: "typ unknown", claims: `{"typ": "whatever"}`, want: reason.NotAccessToken},
+
+		{name: "bound by DPoP", claims: `{"cnf": {"jkt": "x"}, "token_type": "DPoP"}`, want: reason.SenderConstrained},
+		{name: "bound by a certificate", claims: `{"cnf": {"x5t#S256": "x"}, "token_type": "Bearer"}`, want: reason.SenderConstrained},
+		{name: "bound by something else", claims: `{"cnf": "x"}`, want: reason.SenderConstrained},
+		{name: "token_type dpop", claims: `{"token_type": "dpop"}`, want: reason.SenderConstrained},
+		{name: "Keycloak DPoP token", claims: `{"typ": "DPoP"}`, want: reason.SenderConstrained},
+		{name: "a binding that is null", claims: `{"cnf": null}`, want: reason.Active},
+		{name: "bound by DPoP, accepted", claims: `{"cnf": {"jkt": "x"}, "token_type": "DPoP", "typ": "DPoP"}`,
+			rules: Rules{AcceptSenderConstrained: true}, want: reason.Active},
+		{name: "a refresh token bound by DPoP, accepted", claims: `{"cnf": {"jkt": "x"}, "token_use": "refresh_token"}`,
+			rules: Rules{AcceptSenderConstrained: true}, want: reason.NotAccessToken},
+
+		{name: "an hour", claims: `{"iat": 1700584400, "exp": 1700588000}`, rules: Rules{MaxLifetime: time.Hour}, want: reason.Active},
+		{name: "an hour and a second", claims: `{"iat": 1700584400, "exp": 1700588001}`, rules: Rules{MaxLifetime: time.Hour}, want: reason.Lifetime},
+		{name: "an hour from the future", claims: `{"iat": 1700584560, "nbf": 1700584400, "exp": 1700588160}`, rules: Rules{MaxLifetime: time.Hour}, want: reason.Lifetime},
+		{name: "a limit, and no iat", claims: `{"exp": 1700584600}`, rules: Rules{MaxLifetime: time.Hour}, want: reason.Lifetime},
+		{name: "a limit, and no exp", claims: `{"iat": 1700584400}`, rules: Rules{MaxLifetime: time.Hour}, want: reason.Lifetime},
+
 		{name: "Keycloak logout token", claims: `{"typ": "Logout"}`, want: reason.NotAccessToken},
 		{name: "ID token by at_hash", claims: `{"at_hash": "x"}`, want: reason.NotAccessToken},
 		{name: "ID token by c_hash", claims: `{"c_hash": "x"}`, want: reason.NotAccessToken},
@@ -186,6 +217,12 @@ func TestAnswer(t *testing.T) {
 				`","nbf":1700584400,"scope":"s"}`,
 		},
 		{
+			name:   "nbf is never in the future, though the provider's clock is ahead",
+			claims: `{"active":true,"scope":"s","iat":1700584530,"nbf":1700584560,"exp":1700588100}`,
+			want: `{"aud":"` + endpoint + `","exp":1700588100,"iat":1700584530,"isAuthorized":true,"iss":"` + tokenEndpoint +
+				`","nbf":1700584500,"scope":"s"}`,
+		},
+		{
 			name:   "no times at all",
 			claims: `{"active":true,"scope":"s"}`,
 			want: `{"aud":"` + endpoint + `","exp":1700584560,"iat":1700584500,"isAuthorized":true,"iss":"` + tokenEndpoint +
@@ -208,11 +245,11 @@ func TestAnswer(t *testing.T) {
 		},
 		{
 			name: "SMART launch context is lifted from ext, where the top has none",
-			claims: `{"active":true,"scope":"s","iat":1,"nbf":2,"exp":1700588100,"patient":"top","encounter":null,"ext":{` +
-				`"fhirUser":"Patient/7","patient":"nested","encounter":"e1","launch_response_patient":"p","tenant":"t",` +
+			claims: `{"active":true,"scope":"s","iat":1,"nbf":2,"exp":1700588100,"patient":"top","encounter":null,"Location":"l","ext":{` +
+				`"fhirUser":"Patient/7","patient":"nested","encounter":"e1","location":"m","PATIENT":"n","launch_response_patient":"p","tenant":"t",` +
 				`"isAuthorized":false,"iamRoleARN":"arn:evil","iss":"x","aud":"x","scope":"system/*.*","exp":9,"active":true,` +
 				`"scp":["system/*.*"],"sub":"other","client_id":"other","token_use":"access_token","username":"other"}}`,
-			want: `{"aud":"` + endpoint + `","encounter":"e1","exp":1700588100,"fhirUser":"Patient/7","iat":1,` +
+			want: `{"Location":"l","aud":"` + endpoint + `","encounter":null,"exp":1700588100,"fhirUser":"Patient/7","iat":1,` +
 				`"isAuthorized":true,"iss":"` + tokenEndpoint + `","launch_response_patient":"p","nbf":2,"patient":"top",` +
 				`"scope":"s","tenant":"t"}`,
 		},

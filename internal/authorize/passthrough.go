@@ -9,6 +9,7 @@ import (
 	"healthlake-smart-on-fhir/internal/claims"
 	"healthlake-smart-on-fhir/internal/contract"
 	"healthlake-smart-on-fhir/internal/reason"
+	"healthlake-smart-on-fhir/internal/scopes"
 )
 
 // reserved are the names that no provider may fill: HealthLake trusts them because this function sets them. active and ext
@@ -20,12 +21,13 @@ var reserved = []string{"isAuthorized", "iss", "aud", "iamRoleARN", "iat", "nbf"
 var notFromExt = []string{"scp", "sub", "client_id", "username", "token_type", "token_use", "typ", "jti", "azp", "cid", "cnf"}
 
 // passThrough returns the claims that go to HealthLake unchanged. The SMART launch context (fhirUser, patient, encounter and
-// so on) that ORY nests in ext is lifted to the top where the top has none, and mapped claims get the names that HealthLake
-// knows.
+// so on) that ORY nests in ext is lifted to the top where the top has no claim of that name, not even null; mapped claims get
+// the names that HealthLake knows.
 func passThrough(set claims.Set, names map[string]string) claims.Set {
 	passed := maps.Clone(set)
+	top := slices.Collect(maps.Keys(set))
 	for name, value := range set.Object("ext") {
-		if !passed.Has(name) && !isOneOf(notFromExt, name) {
+		if !isOneOf(top, name) && !isOneOf(notFromExt, name) {
 			passed[name] = value
 		}
 	}
@@ -51,9 +53,15 @@ func (d *Decision) readScope(set claims.Set, rules Rules) reason.Reason {
 	if d.scope, err = scopeOf(set, rules.ClaimNames["scope"]); err != nil {
 		return reason.MalformedClaim
 	}
-	if !grants(d.scope, rules.RequiredScopes) {
+	var text string
+	if err := json.Unmarshal(d.scope, &text); err != nil {
+		return reason.MalformedClaim
+	}
+	granted := strings.Split(text, " ") // RFC 6749 section 3.3: separated by spaces, and by nothing else
+	if slices.ContainsFunc(rules.RequiredScopes, func(s string) bool { return !slices.Contains(granted, s) }) {
 		return reason.Scope
 	}
+	d.FHIRScopes = len(scopes.All(text))
 	return reason.Active
 }
 
@@ -74,14 +82,4 @@ func scopeOf(set claims.Set, mapped string) (json.RawMessage, error) {
 		return contract.CompactJSON(strings.Join(list, " "))
 	}
 	return json.RawMessage(`""`), nil
-}
-
-// grants tells whether every required scope is a word of the scope claim.
-func grants(scope json.RawMessage, required []string) bool {
-	var text string
-	if err := json.Unmarshal(scope, &text); err != nil {
-		return false
-	}
-	granted := strings.Split(text, " ") // RFC 6749 section 3.3: separated by spaces, and by nothing else
-	return !slices.ContainsFunc(required, func(s string) bool { return !slices.Contains(granted, s) })
 }

@@ -53,6 +53,9 @@ func New(e contract.Environment, transport *httpclient.Transport, now func() tim
 			TrustedIssuers:   e.TrustedIssuers,
 			RequiredScopes:   e.RequiredScope,
 			ClaimNames:       e.ClaimNames,
+			MaxLifetime:      e.MaxTokenLifetime,
+
+			AcceptSenderConstrained: e.SenderConstrainedTokens == contract.SenderConstrainedAccept,
 		},
 	}
 	if e.TokenValidation == contract.TokenValidationJWT {
@@ -66,6 +69,7 @@ func New(e contract.Environment, transport *httpclient.Transport, now func() tim
 	c.source = &introspection{
 		client: introspect.New(transport),
 		method: method,
+		origin: e.IntrospectionOrigin,
 		cache:  tokencache.New(e.IntrospectionCache, now),
 	}
 	return c, nil
@@ -75,7 +79,9 @@ func New(e contract.Environment, transport *httpclient.Transport, now func() tim
 type Result struct {
 	Response authorize.Response
 	Reason   reason.Reason
-	Provider Usage
+	// FHIRScopes is how many of an authorized token's scopes are for FHIR resources.
+	FHIRScopes int
+	Provider   Usage
 }
 
 // Usage is what a check took at the provider. It is set with an error too.
@@ -113,9 +119,10 @@ func (c *Checker) Check(ctx context.Context, token, endpoint string, document co
 		return Result{Provider: usage}, err
 	}
 	return Result{
-		Response: authorize.NewResponse(decision, document.AuthEndpointToken, endpoint, document.HLRoleARN),
-		Reason:   decision.Reason,
-		Provider: usage,
+		Response:   authorize.NewResponse(decision, document.AuthEndpointToken, endpoint, document.HLRoleARN),
+		Reason:     decision.Reason,
+		FHIRScopes: decision.FHIRScopes,
+		Provider:   usage,
 	}, nil
 }
 

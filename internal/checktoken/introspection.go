@@ -16,6 +16,7 @@ import (
 type introspection struct {
 	client *introspect.Client
 	method clientauth.Method
+	origin string // the only server that tokens and credentials are sent to
 	cache  *tokencache.Cache
 }
 
@@ -40,7 +41,10 @@ func (s *introspection) warmUp(ctx context.Context, document contract.Document) 
 	return providerError(err)
 }
 
-func (s *introspection) ask(ctx context.Context, token string, document contract.Document) (introspect.Answer, error) {
+func (s *introspection) ask(ctx context.Context, token string, document contract.Document) (introspect.Response, error) {
+	if contract.Origin(document.AuthEndpointIntrospect) != s.origin {
+		return introspect.Response{}, errOtherOrigin
+	}
 	return s.client.Introspect(ctx, document.AuthEndpointIntrospect, introspect.Auth{
 		Method:       s.method,
 		ClientID:     document.ClientID,
@@ -61,13 +65,18 @@ var providerReasons = map[introspect.Kind]reason.Reason{
 	introspect.KindSettings:     reason.ProviderSettings,
 }
 
+// errOtherOrigin: whoever may write the secret must not decide which server is believed.
+var errOtherOrigin = errors.New("the secret's auth_endpoint_introspect has another scheme, host or port than at the last deploy; " +
+	"to move to another provider, change authEndpointIntrospect in the context and deploy")
+
 func providerError(err error) error {
-	if err == nil {
+	var failure *introspect.Error
+	switch {
+	case err == nil:
 		return nil
+	case errors.As(err, &failure):
+		return &Error{Reason: providerReasons[failure.Kind], cause: err}
+	default:
+		return &Error{Reason: reason.ProviderSettings, cause: err}
 	}
-	why := reason.ProviderTimeout // the context ended while waiting for another call's introspection
-	if failure := new(introspect.Error); errors.As(err, &failure) {
-		why = providerReasons[failure.Kind]
-	}
-	return &Error{Reason: why, cause: err}
 }

@@ -25,6 +25,8 @@ func (c Config) Environment() contract.Environment {
 	}
 	if c.TokenValidation == contract.TokenValidationJWT {
 		e.AuthIssuer, e.AuthEndpointJwks = c.AuthIssuer, c.AuthEndpointJwks
+	} else {
+		e.IntrospectionOrigin = contract.Origin(c.AuthEndpointIntrospect)
 	}
 	return e
 }

@@ -19,6 +19,15 @@ const (
 	TokenValidationJWT           = "jwt"           // tokens are verified by the provider's keys (RFC 7519)
 )
 
+// The values of Environment.SenderConstrainedTokens: what becomes of a token that is bound to a key of the app.
+const (
+	SenderConstrainedDeny   = "deny"
+	SenderConstrainedAccept = "accept" // as if it were a plain bearer token
+)
+
+// MaxTokenLifetime is the highest limit that a deployment may set.
+const MaxTokenLifetime = 24 * time.Hour
+
 // MaxIntrospectionCache bounds how long a revoked token may work on.
 const MaxIntrospectionCache = 300 * time.Second
 
@@ -35,7 +44,13 @@ type Environment struct {
 	TrustedIssuers     []string
 	ClaimNames         map[string]string
 	IntrospectionCache time.Duration // whole seconds; 0: every call asks the provider
-	AuthCABundle       string        // PEM file in the function's package; empty: the system's roots
+	MaxTokenLifetime   time.Duration // whole seconds; 0: any
+	// SenderConstrainedTokens is one of the SenderConstrained constants.
+	SenderConstrainedTokens string
+	// IntrospectionOrigin is the scheme, host and port of the introspection endpoint. Whoever may change the secret can change
+	// the endpoint's path, and not send tokens to another server.
+	IntrospectionOrigin string
+	AuthCABundle        string // PEM file in the function's package; empty: the system's roots
 }
 
 // variables has one row for each environment variable. A variable whose value is the default is not set.
@@ -50,6 +65,9 @@ var variables = []variable{
 	words("TRUSTED_ISSUERS", func(e *Environment) *[]string { return &e.TrustedIssuers }),
 	object("CLAIM_NAMES", func(e *Environment) *map[string]string { return &e.ClaimNames }),
 	seconds("INTROSPECTION_CACHE_SECONDS", MaxIntrospectionCache, func(e *Environment) *time.Duration { return &e.IntrospectionCache }),
+	seconds("MAX_TOKEN_LIFETIME_SECONDS", MaxTokenLifetime, func(e *Environment) *time.Duration { return &e.MaxTokenLifetime }),
+	text("SENDER_CONSTRAINED_TOKENS", SenderConstrainedDeny, func(e *Environment) *string { return &e.SenderConstrainedTokens }),
+	text("INTROSPECTION_ORIGIN", "", func(e *Environment) *string { return &e.IntrospectionOrigin }),
 	text("AUTH_CA_BUNDLE", "", func(e *Environment) *string { return &e.AuthCABundle }),
 }
 
@@ -78,8 +96,14 @@ func ReadEnvironment(getenv func(string) string) (Environment, error) {
 // check is about several variables together. A key signs for every audience that its provider serves, and the issuer tells
 // providers apart that share keys; so verifying a token by its signature alone is not enough.
 func (e Environment) check() error {
+	if e.SenderConstrainedTokens != SenderConstrainedDeny && e.SenderConstrainedTokens != SenderConstrainedAccept {
+		return fmt.Errorf("SENDER_CONSTRAINED_TOKENS: neither %s nor %s", SenderConstrainedDeny, SenderConstrainedAccept)
+	}
 	switch e.TokenValidation {
 	case TokenValidationIntrospection:
+		if e.IntrospectionOrigin == "" {
+			return fmt.Errorf("INTROSPECTION_ORIGIN: needed where TOKEN_VALIDATION is %s", TokenValidationIntrospection)
+		}
 		return nil
 	case TokenValidationJWT:
 	default:
@@ -170,7 +194,7 @@ func seconds(name string, most time.Duration, field func(*Environment) *time.Dur
 			return strconv.Itoa(int(field(&e).Seconds()))
 		},
 		read: func(e *Environment, value string) error {
-			n, err := strconv.ParseUint(cmp.Or(value, "0"), 10, 16)
+			n, err := strconv.ParseUint(cmp.Or(value, "0"), 10, 31)
 			if *field(e) = time.Duration(n) * time.Second; err != nil || *field(e) > most {
 				return fmt.Errorf("not a whole number from 0 to %.0f", most.Seconds())
 			}

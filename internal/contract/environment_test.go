@@ -15,6 +15,8 @@ var variables = map[string]string{
 	"TRUSTED_ISSUERS": "https://a.example/ https://b.example/", "INTROSPECTION_CACHE_SECONDS": "300",
 	"TOKEN_VALIDATION": "jwt", "AUTH_ISSUER": "https://idp.example/", "AUTH_ENDPOINT_JWKS": "https://idp.example/jwks",
 	"REQUIRED_SCOPE": "fhir launch", "CLAIM_NAMES": `{"fhirUser":"https://clinic.example/fhirUser?a&b"}`, "AUTH_CA_BUNDLE": "ca.pem",
+	"MAX_TOKEN_LIFETIME_SECONDS": "3600", "SENDER_CONSTRAINED_TOKENS": "accept",
+	"INTROSPECTION_ORIGIN": "https://idp.example",
 }
 
 func read(variables map[string]string) (contract.Environment, error) {
@@ -27,8 +29,9 @@ func TestEnvironmentIsReadAsItIsWritten(t *testing.T) {
 		SecretID: "other", TokenValidation: "jwt", IntrospectionAuth: "post", IntrospectionCache: 5 * time.Minute,
 		AuthIssuer: "https://idp.example/", AuthEndpointJwks: "https://idp.example/jwks", AuthCABundle: "ca.pem",
 		RequiredAudience: []string{"datastore"}, TrustedIssuers: []string{"https://a.example/", "https://b.example/"},
-		RequiredScope: []string{"fhir", "launch"},
-		ClaimNames:    map[string]string{"fhirUser": "https://clinic.example/fhirUser?a&b"},
+		RequiredScope:    []string{"fhir", "launch"},
+		MaxTokenLifetime: time.Hour, SenderConstrainedTokens: "accept", IntrospectionOrigin: "https://idp.example",
+		ClaimNames: map[string]string{"fhirUser": "https://clinic.example/fhirUser?a&b"},
 	}
 	if err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("got %+v, %v, want %+v", got, err, want)
@@ -39,13 +42,14 @@ func TestEnvironmentIsReadAsItIsWritten(t *testing.T) {
 }
 
 func TestEnvironmentDefaults(t *testing.T) {
-	got, err := read(nil)
-	want := contract.Environment{SecretID: "SOF-HL", TokenValidation: "introspection",
-		RequiredAudience: []string{}, TrustedIssuers: []string{}, RequiredScope: []string{}}
+	got, err := read(map[string]string{"INTROSPECTION_ORIGIN": "https://idp.example"})
+	want := contract.Environment{SecretID: "SOF-HL", TokenValidation: "introspection", SenderConstrainedTokens: "deny",
+		IntrospectionOrigin: "https://idp.example",
+		RequiredAudience:    []string{}, TrustedIssuers: []string{}, RequiredScope: []string{}}
 	if err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("got %+v, %v, want %+v", got, err, want)
 	}
-	if written := got.Variables(); len(written) != 0 {
+	if written := got.Variables(); len(written) != 1 {
 		t.Errorf("the defaults need the variables %v", written)
 	}
 }
@@ -55,11 +59,15 @@ func TestEnvironmentFaultsNameTheVariable(t *testing.T) {
 		{"INTROSPECTION_CACHE_SECONDS", "301"}, {"INTROSPECTION_CACHE_SECONDS", "-1"}, {"INTROSPECTION_CACHE_SECONDS", "1m"},
 		{"INTROSPECTION_CACHE_SECONDS", "99999999999999999999"}, {"TOKEN_VALIDATION", "both"}, {"AUTH_ISSUER", ""},
 		{"AUTH_ENDPOINT_JWKS", ""}, {"REQUIRED_AUDIENCE", ""}, {"REQUIRED_AUDIENCE", " "}, {"CLAIM_NAMES", "fhirUser"},
+		{"SENDER_CONSTRAINED_TOKENS", "maybe"}, {"MAX_TOKEN_LIFETIME_SECONDS", "86401"},
 	} {
 		faulty := maps.Clone(variables)
 		faulty[fault[0]] = fault[1]
 		if _, err := read(faulty); err == nil || !strings.Contains(err.Error(), fault[0]) {
 			t.Errorf("%s=%s: got %v, want an error that names it", fault[0], fault[1], err)
 		}
+	}
+	if _, err := read(nil); err == nil || !strings.Contains(err.Error(), "INTROSPECTION_ORIGIN") {
+		t.Errorf("without an origin: got %v", err)
 	}
 }

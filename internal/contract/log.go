@@ -13,7 +13,8 @@ const (
 	FieldSecretMS    = "secret_ms" // milliseconds that the call waited for the secret
 	FieldIdPMS       = "idp_ms"    // milliseconds that the call waited for the identity provider
 	FieldIdPRequests = "idp_requests"
-	FieldCacheHit    = "cache_hit" // the claims were kept from an earlier call
+	FieldCacheHit    = "cache_hit"   // the claims were kept from an earlier call
+	FieldFHIRScopes  = "fhir_scopes" // of an authorized token: how many of its scopes are for FHIR resources
 	FieldTotalMS     = "total_ms"
 	FieldError       = "error"
 	// With enhanced logging alone: the event and the response, without credentials and personal claims.

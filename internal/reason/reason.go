@@ -52,8 +52,17 @@ var (
 		"The token's `nbf` (or `iat` where there is no `nbf`) is more than 60 s in the future.",
 		"Check the provider's clock.")
 	NotAccessToken = denied("not_an_access_token",
-		"The app sent a refresh token, an ID token or a logout token.",
+		"The app sent a refresh token, an ID token, a logout token or another token that is not an access token for its bearer, as "+
+			"`token_use`, `token_type`, `typ` or another claim says.",
 		"The app must send the `access_token` of the token response.")
+	SenderConstrained = denied("sender_constrained",
+		"The token is bound to a key of the app (`cnf`, DPoP or a client certificate). HealthLake's event has no proof that the app "+
+			"holds the key, so the binding cannot be checked.",
+		"Let the provider issue plain bearer tokens for this API. Or accept such tokens as if they were, with "+
+			"`senderConstrainedTokens`.")
+	Lifetime = denied("lifetime_too_long",
+		"The token lives longer than `maxTokenLifetimeSeconds` from `iat` to `exp`, or lacks one of them.",
+		"Shorten the lifetime of access tokens at the provider, or raise `maxTokenLifetimeSeconds`.")
 	MalformedToken = denied("malformed_token",
 		"The text cannot be a bearer token: it has a space or a line break, or more than 16 KiB, or begins with `Bearer ` twice.",
 		"Check how the app builds the `Authorization` header: the token alone after one `Bearer `.")

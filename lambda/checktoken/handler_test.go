@@ -93,7 +93,7 @@ func startHandler(t *testing.T, p *idp) (*handler, *store, *bytes.Buffer) {
 	return &handler{
 		secretID:  "SOF-HL",
 		documents: document,
-		checker:   newChecker(t, contract.Environment{}, nil, func() time.Time { return now }),
+		checker:   newChecker(t, contract.Environment{IntrospectionOrigin: server.URL}, nil, func() time.Time { return now }),
 		log:       slog.New(slog.NewJSONHandler(log, nil)),
 	}, document, log
 }
@@ -198,6 +198,9 @@ func TestInvoke(t *testing.T) {
 					t.Errorf("log: %s is %v, want a number", key, line[key])
 				}
 			}
+			if _, ok := line["fhir_scopes"]; ok != test.authorized {
+				t.Errorf("log: fhir_scopes is %v", line["fhir_scopes"])
+			}
 			for _, key := range []string{"request", "answer", "error"} {
 				if line[key] != nil {
 					t.Errorf("log: %s is there without being asked for", key)
@@ -214,6 +217,7 @@ func TestInvokeErrors(t *testing.T) {
 		idp     *idp
 		endpoint,
 		secretErr string
+		moved  bool
 		reason string
 		text   string // in the error's message
 	}{
@@ -233,6 +237,7 @@ func TestInvokeErrors(t *testing.T) {
 		{name: "HTML", idp: &idp{status: 200, body: `<p>` + theToken}, reason: "idp_malformed", text: "not a JSON object"},
 		{name: "too large", idp: &idp{status: 200, body: strings.Repeat(" ", 70000)}, reason: "idp_too_large"},
 		{name: "late", idp: &idp{status: 200, body: `{"active": true}`, delay: 5 * time.Second}, reason: "idp_timeout"},
+		{name: "the secret names another server", endpoint: "", moved: true, reason: "idp_settings", text: "another scheme, host or port"},
 		{name: "unreachable", endpoint: "https://idp.invalid/", reason: "idp_unreachable"},
 		{name: "an endpoint in the clear", endpoint: "http://192.0.2.1/", reason: "idp_settings", text: "https"},
 	} {
@@ -241,6 +246,12 @@ func TestInvokeErrors(t *testing.T) {
 			h, document, log := startHandler(t, test.idp)
 			if test.endpoint != "" {
 				document.held.AuthEndpointIntrospect = test.endpoint
+				h.checker = newChecker(t, contract.Environment{IntrospectionOrigin: contract.Origin(test.endpoint)}, nil, time.Now)
+			}
+			if test.moved {
+				evil := httptest.NewServer(&idp{status: 200, body: `{"active": true}`})
+				t.Cleanup(evil.Close)
+				document.held.AuthEndpointIntrospect = evil.URL
 			}
 			if test.secretErr != "" {
 				document.err = errors.New(test.secretErr)
@@ -268,7 +279,8 @@ func TestInvokeErrors(t *testing.T) {
 func TestEnhancedLogShowsDetailAndNothingPersonal(t *testing.T) {
 	h, document, log := startHandler(t, &idp{status: 200, body: `{"active": true, "client_id": "app-1",
 		"scope": "patient/Observation.rs?subject=Patient/7 openid", "sub": "user-1", "username": "Ada", "email": "ada@example.org",
-		"aud": ["Patient/7"], "ext": {"fhirUser": "Practitioner/42", "patient": "Patient/7", "custom": {"name": "Ada"}}}`})
+		"scp": ["user/Observation.rs?subject=Patient/7", "openid"], "azp": {"name": "Ada"}, "cid": ["Ada"], "token_type": "Bearer",
+		"typ": "JWT", "aud": ["Patient/7"], "ext": {"fhirUser": "Practitioner/42", "patient": "Patient/7", "custom": {"name": "Ada"}}}`})
 	document.held.LambdaEnhancedLogging = true
 	if _, err := invoke(t, h, eventWith(theToken)); err != nil {
 		t.Fatal(err)
@@ -282,8 +294,9 @@ func TestEnhancedLogShowsDetailAndNothingPersonal(t *testing.T) {
 	payload, _ := answer["authPayload"].(map[string]any)
 	for name, want := range map[string]any{
 		"isAuthorized": true, "iss": tokenEndpoint, "aud": endpoint, "client_id": "app-1",
-		"scope": "patient/Observation.rs?[redacted] openid",
-		"sub":   "[redacted]", "username": "[redacted]", "email": "[redacted]", "fhirUser": "[redacted]",
+		"scope": "patient/Observation.rs?[redacted] openid", "scp": "user/Observation.rs?[redacted] openid",
+		"azp": "[redacted]", "cid": "[redacted]", "token_type": "Bearer", "typ": "JWT",
+		"sub": "[redacted]", "username": "[redacted]", "email": "[redacted]", "fhirUser": "[redacted]",
 		"patient": "[redacted]", "custom": "[redacted]", "exp": float64(now.Unix() + 60),
 	} {
 		if payload[name] != want {
@@ -328,8 +341,11 @@ func TestEnvironmentIsChecked(t *testing.T) {
 		"AUTH_CA_BUNDLE": "handler_test.go",
 	} {
 		_, err := newHandler(func(n string) string {
-			if n == name {
+			switch n {
+			case name:
 				return value
+			case "INTROSPECTION_ORIGIN":
+				return "https://idp.example"
 			}
 			return ""
 		}, slog.New(slog.DiscardHandler))
@@ -343,7 +359,9 @@ func TestCachedClaimsAreJudgedAnew(t *testing.T) {
 	p := &idp{status: 200, body: fmt.Sprintf(`{"active": true, "scope": "s", "exp": %d}`, now.Unix()+10)}
 	h, document, log := startHandler(t, p)
 	clock := now
-	h.checker = newChecker(t, contract.Environment{IntrospectionCache: time.Minute}, nil, func() time.Time { return clock })
+	h.checker = newChecker(t, contract.Environment{
+		IntrospectionOrigin: document.held.AuthEndpointIntrospect, IntrospectionCache: time.Minute,
+	}, nil, func() time.Time { return clock })
 	ask := func(wantAuthorized, wantHit bool, wantAsked int) {
 		t.Helper()
 		log.Reset()
@@ -431,7 +449,7 @@ func TestPrivateAuthority(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		h.checker = newChecker(t, contract.Environment{}, roots, time.Now)
+		h.checker = newChecker(t, contract.Environment{IntrospectionOrigin: server.URL}, roots, time.Now)
 		_, _ = invoke(t, h, eventWith(theToken))
 		if got := logLine(t, log)["outcome"]; got != want {
 			t.Errorf("with bundle %q: %v, want %s", bundle, got, want)

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"log/slog"
 	"strings"
@@ -64,6 +63,9 @@ func (r *record) write(ctx context.Context, log *slog.Logger) {
 		slog.Bool(contract.FieldCacheHit, r.provider.CacheHit),
 		milliseconds(contract.FieldTotalMS, time.Since(r.arrived)),
 	}
+	if r.reason.Outcome == reason.OutcomeAuthorized {
+		attributes = append(attributes, slog.Int(contract.FieldFHIRScopes, r.result.FHIRScopes))
+	}
 	level := slog.LevelInfo
 	if r.err != nil {
 		level = slog.LevelError
@@ -91,11 +93,12 @@ func (r *record) detail() []slog.Attr {
 	return attributes
 }
 
-// impersonal are the only claims whose values the enhanced log shows. It is a list of what is known to be harmless, not of
-// what is known to be personal, because every provider has claims of its own.
-var impersonal = map[string]bool{
-	"isAuthorized": true, "iss": true, "aud": true, "iat": true, "nbf": true, "exp": true, "scope": true,
-	"scp": true, "client_id": true, "azp": true, "cid": true, "token_type": true, "token_use": true, "typ": true,
+// impersonal are the only claims whose values the enhanced log shows, each with how it is shown. It is a list of what is
+// known to be harmless, not of what is known to be personal, because every provider has claims of its own.
+var impersonal = map[string]func(claims.Set, string) any{
+	"isAuthorized": unchanged, "iss": unchanged, "aud": unchanged, "iat": unchanged, "nbf": unchanged, "exp": unchanged,
+	"scope": scopeList, "scp": scopeList,
+	"client_id": shortText, "azp": shortText, "cid": shortText, "token_type": shortText, "token_use": shortText, "typ": shortText,
 }
 
 // maxShown bounds, in bytes of JSON, a claim's value in the enhanced log.
@@ -104,22 +107,42 @@ const maxShown = 4096
 // shown returns the claims as the enhanced log has them.
 func shown(set claims.Set) map[string]any {
 	out := make(map[string]any, len(set))
-	for name, value := range set {
-		switch text, err := set.Text(name); {
-		case !impersonal[name]:
+	for name := range set {
+		show, ok := impersonal[name]
+		switch {
+		case !ok:
 			out[name] = redacted
-		case len(value) > maxShown:
+		case len(set[name]) > maxShown:
 			out[name] = "[too long to show]"
-		case name == "scope" && err == nil:
-			out[name] = showScope(text)
 		default:
-			out[name] = json.RawMessage(value)
+			out[name] = show(set, name)
 		}
 	}
 	return out
 }
 
-// showScope leaves out the search parameters of SMART v2.2 scopes, in which a patient may be named.
+// unchanged is for what the function itself sets.
+func unchanged(set claims.Set, name string) any { return set[name] }
+
+// shortText is for identifiers of software and kinds of tokens. An object or a long text may be anything.
+func shortText(set claims.Set, name string) any {
+	const most = 128
+	text, err := set.Text(name)
+	if err != nil || len(text) > most {
+		return redacted
+	}
+	return text
+}
+
+// scopeList leaves out the search parameters of SMART v2.2 scopes, in which a patient may be named.
+func scopeList(set claims.Set, name string) any {
+	words, err := set.List(name)
+	if err != nil {
+		return redacted
+	}
+	return showScope(strings.Join(words, " "))
+}
+
 func showScope(scope string) string {
 	words := strings.Split(scope, " ")
 	for i, word := range words {

@@ -45,6 +45,7 @@ func real(name, bootstrap, dir string, slow slowness, jwks ...any) (s subject, e
 	s.secrets.Put(sandbox.SecretName, string(value))
 	s.env = s.secrets.Environment()
 	s.env["SECRET_ID"] = sandbox.SecretName
+	s.env["INTROSPECTION_ORIGIN"] = s.provider.url
 	s.env["SSL_CERT_FILE"] = s.provider.trusted
 	return s, nil
 }

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"sync/atomic"
 	"time"
+
+	"healthlake-smart-on-fhir/internal/contract"
 )
 
 var (
@@ -23,11 +25,13 @@ func provider(name string, x fault, want ...string) row {
 	return row{fault: name, want: want, strike: func(s *scene) { s.front.strike(x) }}
 }
 
-// elsewhere returns a row whose introspection endpoint is not the provider's until the secret is mended.
+// elsewhere returns a row whose deployment has its introspection endpoint where no provider is.
 func elsewhere(name, endpoint string, want ...string) row {
 	return row{
-		fault: name, want: want, cold: true, again: 61 * time.Second, slow: true,
-		before: func(s *scene, _ map[string]string) { s.Document.AuthEndpointIntrospect = endpoint },
+		fault: name, want: want, cold: true, stays: true, slow: true,
+		before: func(s *scene, env map[string]string) {
+			s.Document.AuthEndpointIntrospect, env["INTROSPECTION_ORIGIN"] = endpoint, contract.Origin(endpoint)
+		},
 	}
 }
 

@@ -49,6 +49,9 @@ func checkReport(t *testing.T, groups []group, outcomes map[string]outcome) {
 			if r.lasting {
 				next += ", the fault still there"
 			}
+			if r.stays {
+				next = "the same, until the next deploy"
+			}
 			if r.again > 0 {
 				next += fmt.Sprintf(", %.0f s later", r.again.Seconds())
 			}

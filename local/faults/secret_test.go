@@ -105,6 +105,9 @@ func secretFaultsAtStart() group {
 		settings("the introspection endpoint has no TLS", failed("idp_settings"), func(s *scene, _ map[string]string) {
 			s.Document.AuthEndpointIntrospect = "http://idp.example.com/introspect"
 		}),
+		settings("the secret names an introspection endpoint on another server", failed("idp_settings"), func(s *scene, _ map[string]string) {
+			s.Document.AuthEndpointIntrospect = "https://idp.example.com/introspect"
+		}),
 		settings("the introspection endpoint is not a URL", failed("idp_settings"), func(s *scene, _ map[string]string) {
 			s.Document.AuthEndpointIntrospect = "https://%zz/"
 		}),

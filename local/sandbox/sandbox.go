@@ -97,6 +97,9 @@ func (s *Sandbox) start(ctx context.Context, cfg Config) (err error) {
 	if cfg.Configure != nil {
 		cfg.Configure(&s.Document, env)
 	}
+	if _, given := env["INTROSPECTION_ORIGIN"]; !given {
+		env["INTROSPECTION_ORIGIN"] = contract.Origin(s.Document.AuthEndpointIntrospect)
+	}
 	if err := s.PutDocument(); err != nil {
 		return err
 	}
