@@ -35,7 +35,8 @@ func TestFunction(t *testing.T) {
 		"Role": "arn:aws:iam::123456789012:role/sof-hl-Lambda-Role",
 		"Environment": {"Variables": {
 			"SECRET_ID": {"Fn::ImportValue": "sof-hl-Secret:ExportsOutputRefSecret34AA9512"},
-			"INTROSPECTION_AUTH": "auto"
+			"INTROSPECTION_AUTH": "auto",
+			"INTROSPECTION_ORIGIN": "https://idp.example"
 		}},
 		"LoggingConfig": {
 			"LogGroup": {"Ref": "`+logs+`"},
@@ -62,7 +63,7 @@ func TestFunctionSettings(t *testing.T) {
 		"ReservedConcurrentExecutions": 50,
 		"Environment": map[string]any{"Variables": map[string]any{
 			"SECRET_ID":          map[string]any{"Fn::ImportValue": "sof-hl-Secret:ExportsOutputRefSecret34AA9512"},
-			"INTROSPECTION_AUTH": "basic",
+			"INTROSPECTION_AUTH": "basic", "INTROSPECTION_ORIGIN": "https://idp.example",
 			"REQUIRED_AUDIENCE":  "datastore https://fhir.example/",
 			"REQUIRED_SCOPE":     "fhir launch",
 			"CLAIM_NAMES":        `{"fhirUser":"https://clinic.example/fhirUser"}`,

@@ -71,6 +71,8 @@ type Config struct {
 	RequiredAudience          []string          // any of them; empty: not required
 	RequiredScope             []string          // all of them
 	TrustedIssuers            []string          // empty: any
+	MaxTokenLifetimeSeconds   int               // 0: any
+	SenderConstrainedTokens   string            // one of contract's SenderConstrained constants
 	ClaimNames                map[string]string // HealthLake's name of a claim -> the provider's name
 
 	AuthorizationStrategy    string

@@ -15,13 +15,16 @@ func (c Config) Names() contract.Names {
 // the caller's to add.
 func (c Config) Environment() contract.Environment {
 	e := contract.Environment{
-		TokenValidation:    c.TokenValidation,
-		IntrospectionAuth:  string(c.IntrospectionAuth),
-		RequiredAudience:   c.RequiredAudience,
-		RequiredScope:      c.RequiredScope,
-		TrustedIssuers:     c.TrustedIssuers,
-		ClaimNames:         c.ClaimNames,
-		IntrospectionCache: time.Duration(c.IntrospectionCacheSeconds) * time.Second,
+		TokenValidation:   c.TokenValidation,
+		IntrospectionAuth: string(c.IntrospectionAuth),
+		RequiredAudience:  c.RequiredAudience,
+		RequiredScope:     c.RequiredScope,
+		TrustedIssuers:    c.TrustedIssuers,
+		ClaimNames:        c.ClaimNames,
+
+		SenderConstrainedTokens: c.SenderConstrainedTokens,
+		MaxTokenLifetime:        time.Duration(c.MaxTokenLifetimeSeconds) * time.Second,
+		IntrospectionCache:      time.Duration(c.IntrospectionCacheSeconds) * time.Second,
 	}
 	if c.TokenValidation == contract.TokenValidationJWT {
 		e.AuthIssuer, e.AuthEndpointJwks = c.AuthIssuer, c.AuthEndpointJwks

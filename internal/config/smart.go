@@ -2,8 +2,10 @@ package config
 
 import (
 	"fmt"
-	"regexp"
 	"slices"
+	"strings"
+
+	smartscope "healthlake-smart-on-fhir/internal/scopes"
 )
 
 // The capabilities that the configuration knows more about than their names: SMART App Launch 2.2, "Conformance", and
@@ -48,7 +50,7 @@ func hydraCapabilities(authorizationStrategy string) []string {
 // widestScopes are the widest scopes that HealthLake understands with these capabilities.
 func widestScopes(capabilities []string) []string {
 	l := []string{"openid", "fhirUser", "offline_access", "launch/patient"}
-	for _, level := range []string{"patient", "user", "system"} {
+	for _, level := range scopeLevels {
 		l = append(l, level+"/*.read", level+"/*.write")
 		if slices.Contains(capabilities, capabilityPermissionV2) {
 			l = append(l, level+"/*.rs", level+"/*.cruds")
@@ -57,12 +59,33 @@ func widestScopes(capabilities []string) []string {
 	return l
 }
 
-// scopeV2 is a scope that only SMART v2 knows: any of c, r, u, d and s in this order, perhaps with a query.
-var scopeV2 = regexp.MustCompile(`^(patient|user|system)/[^.]+\.(c?r?u?d?s?)(\?.*)?$`)
+func isScopeV1(text string) bool {
+	scope, ok := smartscope.Parse(text)
+	return ok && !scope.V2
+}
 
-func isScopeV2(scope string) bool {
-	m := scopeV2.FindStringSubmatch(scope)
-	return m != nil && m[2] != ""
+func isScopeV2(text string) bool {
+	scope, ok := smartscope.Parse(text)
+	return ok && scope.V2
+}
+
+// unreadableScope tells whether a scope begins like one for FHIR resources and is not written like one.
+func unreadableScope(text string) bool {
+	level, _, _ := strings.Cut(text, "/")
+	_, ok := smartscope.Parse(text)
+	return !ok && slices.Contains(scopeLevels, level)
+}
+
+var scopeLevels = []string{string(smartscope.Patient), string(smartscope.User), string(smartscope.System)}
+
+// scopeGrammarRule: HealthLake grants nothing by a scope that it cannot read, and refuses a filter on a wildcard.
+func scopeGrammarRule(c Config) []Problem {
+	i := slices.IndexFunc(c.SmartScopes, unreadableScope)
+	if i < 0 {
+		return nil
+	}
+	return []Problem{{Key: KeySmartScopes, Got: show(c.SmartScopes[i]),
+		Want: "a SMART scope such as patient/*.read, user/Observation.rs or patient/Observation.rs?category=laboratory (no filter on *)"}}
 }
 
 // smartRules are what SMART App Launch 2.2 (section "Conformance") and HealthLake (API Reference,
@@ -73,6 +96,7 @@ var smartRules = []rule{
 	{[]string{KeyAuthorizationStrategy, KeySmartCapabilities}, capabilityRule},
 	{[]string{KeyGrantTypes, KeySmartCapabilities}, launchRule},
 	{[]string{KeyAuthorizationStrategy, KeySmartCapabilities, KeySmartScopes}, scopeRule},
+	{[]string{KeySmartScopes}, scopeGrammarRule},
 }
 
 func (c Config) can(capability string) bool { return slices.Contains(c.SmartCapabilities, capability) }

@@ -35,16 +35,14 @@ func TestSmartV2(t *testing.T) {
 			`want v1 scopes (.read, .write, .*), or permission-v2 among smartCapabilities`)
 }
 
-func TestScopeV2(t *testing.T) {
-	for scope, want := range map[string]bool{
-		"patient/*.rs": true, "user/Observation.cruds": true, "system/*.r": true, "patient/Observation.rs?a=b.c": true,
-		"patient/*.read": false, "patient/*.write": false, "patient/*.*": false, "patient/*.": false, "openid": false,
-		"patient/*.sr": false, "launch/patient": false, "other/*.rs": false,
-	} {
-		if got := isScopeV2(scope); got != want {
-			t.Errorf("isScopeV2(%q) = %v", scope, got)
-		}
+// The grammar itself is tested in package scopes.
+func TestScopeGrammar(t *testing.T) {
+	type m = map[string]any
+	for _, scope := range []string{"patient/Observation.", "patient/*.sr", "patient/*.rs?category=laboratory", "user/observation.rs"} {
+		says(t, m{"smartScopes": "openid " + scope}, "error smartScopes: got \""+scope+"\", want a SMART scope such as "+
+			"patient/*.read, user/Observation.rs or patient/Observation.rs?category=laboratory (no filter on *)")
 	}
+	accepts(t, m{"smartScopes": "openid launch/patient other/*.rs patient/*.read system/*.cruds patient/Observation.rs?category=laboratory"})
 }
 
 func TestSSO(t *testing.T) {
@@ -101,7 +99,7 @@ func TestSMARTWarnings(t *testing.T) {
 			[]string{`smartScopes: got "patient/*.read", a SMART v1 scope, want v2 scopes (such as .rs), or permission-v1 ` +
 				`among smartCapabilities`}},
 		{"v2 scopes without v1", m{"smartCapabilities": "sso-openid-connect client-confidential-asymmetric permission-v2",
-			"smartScopes": "openid fhirUser patient/Observation.rs?category=laboratory patient/Observation. launch/patient"}, nil},
+			"smartScopes": "openid fhirUser patient/Observation.rs?category=laboratory launch/patient"}, nil},
 		{"openId", m{"smartScopes": "openId fhirUser"},
 			[]string{"smartScopes: got no openid, want openid, because smartCapabilities has sso-openid-connect"}},
 		{"no fhirUser", m{"smartScopes": "openid"},

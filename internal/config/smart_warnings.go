@@ -2,7 +2,6 @@ package config
 
 import (
 	"net/url"
-	"regexp"
 	"slices"
 	"strings"
 )
@@ -38,10 +37,8 @@ func (c Config) backendWarning() []Problem {
 		capabilityAsymmetric+", which backend services with "+GrantClientCredentials+" need")
 }
 
-var scopeV1 = regexp.MustCompile(`^(patient|user|system)/[^.]+\.(read|write|\*)$`)
-
 func (c Config) scopeV1Warning() []Problem {
-	i := slices.IndexFunc(c.SmartScopes, scopeV1.MatchString)
+	i := slices.IndexFunc(c.SmartScopes, isScopeV1)
 	if i < 0 || c.can(capabilityPermissionV1) {
 		return nil
 	}
