@@ -63,6 +63,7 @@ func TestReplaces(t *testing.T) {
 		"authEndpointRegister": "https://other.example/register",
 
 		"requiredAudience": "datastore", "requiredScope": "fhir", "trustedIssuers": "https://other.example",
+		"maxTokenLifetimeSeconds": 3600, "senderConstrainedTokens": "accept",
 
 		"lambdaArchitecture": "x86_64", "lambdaMemorySize": 1024, "lambdaConcurrentExecutions": 6,
 		"lambdaMaxConcurrentExecutions": 10, "lambdaReservedConcurrency": 20, "introspectionCacheSeconds": 5,
