@@ -4,16 +4,19 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awskms"
+	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
+
+	"healthlake-smart-on-fhir/internal/config"
 )
 
-// newKey adds the customer key. It stands in the first stack so that every later one can use it, and it outlives the
-// stack: without the key the datastore's records, kept ones included, are unreadable for ever.
-func newKey(d deployment, stack awscdk.Stack, serviceRole awsiam.Role) awskms.Key {
+// newKey adds the customer key. It is in the first stack so that every later one can use it, and it outlives the stack:
+// without the key the datastore's records, kept ones included, are unreadable for ever.
+func newKey(scope constructs.Construct, cfg config.Config, serviceRole awsiam.Role) awskms.Key {
 	policy := awsiam.NewPolicyDocument(&awsiam.PolicyDocumentProps{Statements: &[]awsiam.PolicyStatement{
-		// Hands control of the key to the account's IAM policies. A key that nobody can administer cannot be mended. It also
-		// covers whoever creates the datastore: HealthLake makes a grant (kms:CreateGrant) in the name of that principal,
-		// which is CloudFormation's execution role and not known here.
+		// Hands control of the key to the account's IAM policies. A key that nobody can administer cannot be repaired. It
+		// also covers whoever creates the datastore: HealthLake makes a grant (kms:CreateGrant) in the name of that
+		// principal, which is CloudFormation's execution role and not known here.
 		awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
 			Sid:        jsii.String("AccountAdministersKey"),
 			Principals: &[]awsiam.IPrincipal{awsiam.NewAccountRootPrincipal()},
@@ -25,21 +28,21 @@ func newKey(d deployment, stack awscdk.Stack, serviceRole awsiam.Role) awskms.Ke
 			Principals: &[]awsiam.IPrincipal{awsiam.NewArnPrincipal(serviceRole.RoleArn())},
 			Actions:    jsii.Strings(keyActions...),
 			Resources:  jsii.Strings("*"), // in a key policy: this key
-			Conditions: throughHealthLake(d),
+			Conditions: throughService(cfg, "healthlake", nil),
 		}),
 	}})
 	// The function reads the secret by its role's own policy. The admins' policies are not this deployment's to write.
-	if len(d.cfg.SecretAdmins) > 0 {
+	if len(cfg.SecretAdmins) > 0 {
 		policy.AddStatements(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
 			Sid:        jsii.String("AdminsReadAndChangeSecret"),
-			Principals: arnPrincipals(d.cfg.SecretAdmins...),
+			Principals: arnPrincipals(cfg.SecretAdmins...),
 			Actions:    jsii.Strings("kms:Decrypt", "kms:GenerateDataKey"),
 			Resources:  jsii.Strings("*"),
-			Conditions: throughSecretsManager(d),
+			Conditions: throughService(cfg, "secretsmanager", nil),
 		}))
 	}
-	return awskms.NewKey(stack, jsii.String("Key"), &awskms.KeyProps{
-		Description:       jsii.String("Records of the HealthLake datastore " + d.names.Datastore + ", and the secret"),
+	return awskms.NewKey(scope, jsii.String("Key"), &awskms.KeyProps{
+		Description:       jsii.String("Records of the HealthLake datastore " + cfg.Names().Datastore + ", and the secret"),
 		EnableKeyRotation: jsii.Bool(true),
 		Policy:            policy,
 		RemovalPolicy:     awscdk.RemovalPolicy_RETAIN,
@@ -51,22 +54,25 @@ func newKey(d deployment, stack awscdk.Stack, serviceRole awsiam.Role) awskms.Ke
 // kms:CreateGrant is for creating a datastore only.
 var keyActions = []string{"kms:Decrypt", "kms:DescribeKey", "kms:GenerateDataKey"}
 
-// throughHealthLake allows a key to be used only by way of HealthLake and for this account. The guide shows the
-// service's name without a region, the KMS documentation of kms:ViaService with it; either is HealthLake.
-func throughHealthLake(d deployment) *map[string]any {
-	return &map[string]any{"StringEquals": map[string]any{
-		"kms:CallerAccount": d.cfg.Account,
-		"kms:ViaService": []string{
-			"healthlake." + d.cfg.Region + ".amazonaws.com",
-			"healthlake.amazonaws.com",
-		},
-	}}
+// throughService are the conditions under which a key is used only by way of an AWS service, such as healthlake, and for
+// this account. secretARN, where it is not nil, is the only secret that Secrets Manager may decrypt: it puts the secret's
+// ARN into the encryption context (Secrets Manager User Guide, "Secret encryption and decryption").
+func throughService(cfg config.Config, service string, secretARN *string) *map[string]any {
+	regional := service + "." + cfg.Region + ".amazonaws.com"
+	equals := map[string]any{"kms:CallerAccount": cfg.Account, "kms:ViaService": regional}
+	if service == "healthlake" {
+		equals["kms:ViaService"] = []string{regional, service + ".amazonaws.com"}
+	}
+	if secretARN != nil {
+		equals["kms:EncryptionContext:SecretARN"] = secretARN
+	}
+	return &map[string]any{"StringEquals": equals}
 }
 
-// throughSecretsManager allows a key to be used only by way of Secrets Manager and for this account.
-func throughSecretsManager(d deployment) *map[string]any {
-	return &map[string]any{"StringEquals": map[string]any{
-		"kms:CallerAccount": d.cfg.Account,
-		"kms:ViaService":    "secretsmanager." + d.cfg.Region + ".amazonaws.com",
-	}}
+func arnPrincipals(arns ...string) *[]awsiam.IPrincipal {
+	principals := make([]awsiam.IPrincipal, 0, len(arns))
+	for _, arn := range arns {
+		principals = append(principals, awsiam.NewArnPrincipal(jsii.String(arn)))
+	}
+	return &principals
 }

@@ -5,43 +5,10 @@ import (
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awscloudwatch"
-	"github.com/aws/aws-cdk-go/awscdk/v2/awslogs"
 	"github.com/aws/jsii-runtime-go"
 
-	"healthlake-smart-on-fhir/internal/config"
 	"healthlake-smart-on-fhir/internal/contract"
 )
-
-// newLogMetrics adds the metric filters. The metrics' namespace is the function's name, so that two deployments in one
-// account do not add up: a filter's dimensions can only come from the log line.
-func newLogMetrics(d deployment, stack awscdk.Stack, logGroup awslogs.ILogGroup) {
-	for _, m := range contract.LogMetrics {
-		if m.OfIntrospection && !introspects(d.cfg) {
-			continue
-		}
-		props := &awslogs.MetricFilterProps{
-			LogGroup:        logGroup,
-			FilterPattern:   awslogs.FilterPattern_Literal(jsii.String(m.Pattern())),
-			MetricNamespace: jsii.String(d.names.Function),
-			MetricName:      jsii.String(m.Name),
-			MetricValue:     jsii.String("1"),
-			Unit:            awscloudwatch.Unit_COUNT,
-		}
-		switch {
-		case m.Value != "":
-			props.MetricValue, props.Unit = jsii.String("$."+m.Value), awscloudwatch.Unit_MILLISECONDS
-		case m.ByReason:
-			props.Dimensions = &map[string]*string{"Reason": jsii.String("$." + contract.FieldReason)}
-		default:
-			props.DefaultValue = jsii.Number(0)
-		}
-		awslogs.NewMetricFilter(stack, jsii.String("Metric"+m.Name), props)
-	}
-}
-
-func introspects(cfg config.Config) bool {
-	return cfg.TokenValidation == config.TokenValidationIntrospection
-}
 
 // metrics composes CloudWatch metrics of this deployment from names, so that any stack may show them.
 type metrics struct{ names contract.Names }
@@ -72,24 +39,33 @@ func newMetric(
 	})
 }
 
-// percentage is the share of calls for which Lambda counted such a metric.
+// percentage is the share of calls that one of Lambda's metrics counted.
 func (m metrics) percentage(name string) awscloudwatch.IMetric {
+	return expression("IF(calls > 0, 100 * counted / calls, 0)", name+" % of calls", 1, map[string]awscloudwatch.IMetric{
+		"counted": m.function(name, "Sum", 1),
+		"calls":   m.function("Invocations", "Sum", 1),
+	})
+}
+
+// providerDown is 1 where the provider was asked in the last five minutes and no call succeeded, and 0 otherwise.
+func (m metrics) providerDown() awscloudwatch.IMetric {
+	return expression("IF(FILL(calls, 0) > 0 AND FILL(successes, 0) == 0, 1, 0)",
+		"Provider asked, and no call succeeded", 5, map[string]awscloudwatch.IMetric{
+			"calls":     m.log("IdpMilliseconds", "SampleCount", 5),
+			"successes": m.log("IdpSuccesses", "Sum", 5),
+		})
+}
+
+func expression(text, label string, minutes int, using map[string]awscloudwatch.IMetric) awscloudwatch.IMetric {
 	return awscloudwatch.NewMathExpression(&awscloudwatch.MathExpressionProps{
-		Expression: jsii.String("IF(calls > 0, 100 * counted / calls, 0)"),
-		UsingMetrics: &map[string]awscloudwatch.IMetric{
-			"counted": m.function(name, "Sum", 1),
-			"calls":   m.function("Invocations", "Sum", 1),
-		},
-		Period: awscdk.Duration_Minutes(jsii.Number(1)),
-		Label:  jsii.String(name + " % of calls"),
+		Expression:   jsii.String(text),
+		UsingMetrics: &using,
+		Period:       awscdk.Duration_Minutes(jsii.Number(minutes)),
+		Label:        jsii.String(label),
 	})
 }
 
 // search shows every metric that matches, those that come later included.
 func search(terms, statistic, label string) awscloudwatch.IMetric {
-	return awscloudwatch.NewMathExpression(&awscloudwatch.MathExpressionProps{
-		Expression: jsii.String(fmt.Sprintf(`SEARCH('%s', '%s', 60)`, terms, statistic)),
-		Period:     awscdk.Duration_Minutes(jsii.Number(1)),
-		Label:      jsii.String(label),
-	})
+	return expression(fmt.Sprintf(`SEARCH('%s', '%s', 60)`, terms, statistic), label, 1, nil)
 }

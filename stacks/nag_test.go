@@ -19,7 +19,7 @@ import (
 // finding is what a rule has against a resource.
 type finding struct {
 	rule     string // such as AwsSolutions-SMG4
-	resource string // the construct's path, which begins with the stack's name without the prefix
+	resource string // the construct's path, without the prefix, and without the ids that logical ids leave out
 }
 
 // Every finding of cdk-nag's AWS Solutions and HIPAA Security packs, in every variant, is one that docs/security.md
@@ -92,7 +92,8 @@ func nagFindings(t *testing.T, cfg config.Config) (found []finding) {
 			//lint:ignore SA1019 the CDK's own assertions still return this type
 			text, path := fmt.Sprint(message.Entry.Data), *message.Id
 			rule, _, _ := strings.Cut(text, ": ")
-			found = append(found, finding{rule, strings.TrimPrefix(path, "/"+cfg.Prefix)})
+			path = strings.ReplaceAll(strings.TrimPrefix(path, "/"+cfg.Prefix), "/"+defaultID, "")
+			found = append(found, finding{rule, path})
 		}
 	}
 	return found

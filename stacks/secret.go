@@ -4,6 +4,7 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awssecretsmanager"
+	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
 
 	"healthlake-smart-on-fhir/internal/clientauth"
@@ -11,65 +12,68 @@ import (
 	"healthlake-smart-on-fhir/internal/contract"
 )
 
-type secretProps struct {
-	after  awscdk.Stack
-	keyARN *string // nil: Secrets Manager's own key
+// Secret holds the identity provider's settings, and says who may read them.
+type Secret struct {
+	constructs.Construct
+	ARN *string // with the random suffix that Secrets Manager appends
 }
 
-type secretStack struct {
-	stack awscdk.Stack
-	arn   *string // with the random suffix that Secrets Manager appends
+// SecretProps are the properties of Secret.
+type SecretProps struct {
+	Config config.Config
+	KeyARN *string // the customer key; nil: Secrets Manager's own
 }
 
-// newSecretStack adds the secret and who may read it.
-func newSecretStack(d deployment, props secretProps) (secretStack, error) {
-	stack := d.stack("Secret", "SMART on FHIR for HealthLake: the identity provider's settings", props.after)
+// NewSecret adds the secret and its policy.
+func NewSecret(scope constructs.Construct, id string, props SecretProps) (Secret, error) {
+	cfg := props.Config
+	construct := constructs.NewConstruct(scope, jsii.String(id))
 
-	document, err := secretDocument(d, stack)
+	document, err := secretDocument(construct, cfg)
 	if err != nil {
-		return secretStack{}, err
+		return Secret{}, err
 	}
 	// The plain resources: the CDK's own secret class would generate a value, and its policy helper cannot ask Secrets
 	// Manager to refuse a public policy.
-	resource := awssecretsmanager.NewCfnSecret(stack, jsii.String("Secret"), &awssecretsmanager.CfnSecretProps{
-		Name:         jsii.String(d.cfg.SecretName),
-		Description:  jsii.String("Identity provider settings of " + d.names.Function),
+	resource := awssecretsmanager.NewCfnSecret(construct, jsii.String("Secret"), &awssecretsmanager.CfnSecretProps{
+		Name:         jsii.String(cfg.SecretName),
+		Description:  jsii.String("Identity provider settings of " + cfg.Names().Function),
 		SecretString: jsii.String(document),
-		KmsKeyId:     props.keyARN,
+		KmsKeyId:     props.KeyARN,
 	})
 	resource.ApplyRemovalPolicy(awscdk.RemovalPolicy_DESTROY, nil)
 
-	awssecretsmanager.NewCfnResourcePolicy(stack, jsii.String("SecretPolicy"), &awssecretsmanager.CfnResourcePolicyProps{
+	awssecretsmanager.NewCfnResourcePolicy(construct, jsii.String("SecretPolicy"), &awssecretsmanager.CfnResourcePolicyProps{
 		SecretId:          resource.Ref(),
-		ResourcePolicy:    secretPolicy(d),
+		ResourcePolicy:    secretPolicy(cfg),
 		BlockPublicPolicy: jsii.Bool(true),
 	})
 
-	output(stack, "SecretArn", "Secret that the function reads its settings from", resource.Ref())
-	return secretStack{stack: stack, arn: resource.Ref()}, nil
+	output(construct, "SecretArn", "Secret that the function reads its settings from", resource.Ref())
+	return Secret{Construct: construct, ARN: resource.Ref()}, nil
 }
 
 // secretDocument is the secret's first value. CloudFormation writes it again only when its text changes, so nothing
 // belongs in it that changes for other reasons than the settings themselves.
-func secretDocument(d deployment, stack awscdk.Stack) (string, error) {
-	auth := d.cfg.IntrospectionAuth
-	if d.cfg.TokenValidation == config.TokenValidationJWT {
-		auth = clientauth.None // nobody is asked
+func secretDocument(scope constructs.Construct, cfg config.Config) (string, error) {
+	auth := cfg.IntrospectionAuth
+	if cfg.TokenValidation == config.TokenValidationJWT {
+		auth = clientauth.None // there is no introspection
 	}
 	clientSecret := credential{
 		id:          "ClientSecret",
-		description: "Secret of client " + d.cfg.ClientID + " at the identity provider",
-		given:       d.cfg.ClientSecret,
+		description: "Secret of client " + cfg.ClientID + " at the identity provider",
+		given:       cfg.ClientSecret,
 		need:        auth.NeedsClientSecret(),
 	}
 	apiKey := credential{
 		id:          "SrvAPIKey",
 		description: "API key for the introspection endpoint",
-		given:       d.cfg.SrvAPIKey,
+		given:       cfg.SrvAPIKey,
 		need:        auth.NeedsAPIKey(),
 	}
-	document := d.cfg.Document()
-	document.ClientSecret, document.APIKey = clientSecret.value(stack), apiKey.value(stack)
+	document := cfg.Document()
+	document.ClientSecret, document.APIKey = clientSecret.value(scope), apiKey.value(scope)
 	text, err := contract.CompactJSON(document)
 	return string(text), err
 }
@@ -85,7 +89,7 @@ type credential struct {
 // value is what goes into the document: what the context gives, or else a parameter that CloudFormation fills at deploy
 // time and shows to nobody. The parameter has no default, so that a deploy cannot forget it, and CloudFormation keeps
 // its value for later deploys.
-func (c credential) value(stack awscdk.Stack) string {
+func (c credential) value(scope constructs.Construct) string {
 	if c.given != "" || c.need == clientauth.Unused {
 		return c.given
 	}
@@ -103,14 +107,14 @@ func (c credential) value(stack awscdk.Stack) string {
 	} else {
 		props.MinLength = jsii.Number(1)
 	}
-	return *awscdk.NewCfnParameter(stack, jsii.String(c.id), &props).ValueAsString()
+	return *awscdk.NewCfnParameter(scope, jsii.String(c.id), &props).ValueAsString()
 }
 
 // secretPolicy lets the function's role read the secret, the admins read and change it, and nobody else read it: the
 // explicit denial also binds administrators of the account, whose IAM policies would allow it.
-func secretPolicy(d deployment) awsiam.PolicyDocument {
+func secretPolicy(cfg config.Config) awsiam.PolicyDocument {
 	const read = "secretsmanager:GetSecretValue"
-	readers := append([]string{d.names.LambdaRoleARN}, d.cfg.SecretAdmins...)
+	function := cfg.Names().LambdaRoleARN
 	statements := []awsiam.PolicyStatement{
 		awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
 			Sid:        jsii.String("OnlyTheseMayRead"),
@@ -118,19 +122,21 @@ func secretPolicy(d deployment) awsiam.PolicyDocument {
 			Principals: &[]awsiam.IPrincipal{awsiam.NewStarPrincipal()},
 			Actions:    jsii.Strings(read),
 			Resources:  jsii.Strings("*"), // in a resource policy: this secret
-			Conditions: &map[string]any{"ArnNotEquals": map[string]any{"aws:PrincipalArn": readers}},
+			Conditions: &map[string]any{"ArnNotEquals": map[string]any{
+				"aws:PrincipalArn": append([]string{function}, cfg.SecretAdmins...),
+			}},
 		}),
 		awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
 			Sid:        jsii.String("FunctionReads"),
-			Principals: arnPrincipals(d.names.LambdaRoleARN),
+			Principals: arnPrincipals(function),
 			Actions:    jsii.Strings(read),
 			Resources:  jsii.Strings("*"),
 		}),
 	}
-	if len(d.cfg.SecretAdmins) > 0 {
+	if len(cfg.SecretAdmins) > 0 {
 		statements = append(statements, awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
 			Sid:        jsii.String("AdminsReadAndChange"),
-			Principals: arnPrincipals(d.cfg.SecretAdmins...),
+			Principals: arnPrincipals(cfg.SecretAdmins...),
 			Actions: jsii.Strings(
 				"secretsmanager:DescribeSecret",
 				read,
@@ -143,12 +149,4 @@ func secretPolicy(d deployment) awsiam.PolicyDocument {
 		}))
 	}
 	return awsiam.NewPolicyDocument(&awsiam.PolicyDocumentProps{Statements: &statements})
-}
-
-func arnPrincipals(arns ...string) *[]awsiam.IPrincipal {
-	principals := make([]awsiam.IPrincipal, 0, len(arns))
-	for _, arn := range arns {
-		principals = append(principals, awsiam.NewArnPrincipal(jsii.String(arn)))
-	}
-	return &principals
 }

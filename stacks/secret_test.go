@@ -140,12 +140,11 @@ func TestCredentialParameters(t *testing.T) {
 // secretTemplate is the secret's stack alone.
 func secretTemplate(t *testing.T, cfg config.Config) template {
 	t.Helper()
-	d := deployment{app: awscdk.NewApp(nil), cfg: cfg, names: cfg.Names()}
-	s, err := newSecretStack(d, secretProps{})
-	if err != nil {
+	stack := awscdk.NewStack(nil, nil, nil)
+	if _, err := NewSecret(stack, defaultID, SecretProps{Config: cfg}); err != nil {
 		t.Fatal(err)
 	}
-	tmpl := assertions.Template_FromStack(s.stack, nil)
+	tmpl := assertions.Template_FromStack(stack, nil)
 	return template{Template: tmpl, json: *tmpl.ToJSON()}
 }
 

@@ -21,8 +21,8 @@ type Source struct {
 	Revision string // the last commit that changed the function, "+dirty" if files differ from it, or "unknown"
 }
 
-// functionFiles are git's words for what the function is made of. Other commits leave its bytes as they are, so that
-// deploying them replaces nothing.
+// functionFiles are the git pathspecs of the function's sources. Commits that change nothing else leave the function's bytes
+// as they are, so that deploying them replaces nothing.
 var functionFiles = []string{
 	"lambda", "internal", "go.mod", "go.sum", ":(exclude)internal/config", ":(exclude,glob)**/*_test.go",
 }
@@ -35,7 +35,7 @@ func FindSource() (Source, error) {
 		return Source{}, err
 	}
 	for {
-		if info, err := os.Stat(filepath.Join(dir, "lambda", "checktoken")); err == nil && info.IsDir() {
+		if info, err := os.Stat(Source{Root: dir}.functionEntry()); err == nil && info.IsDir() {
 			version, err := packageVersion(filepath.Join(dir, "package.json"))
 			return Source{Root: dir, Version: version, Revision: revision(dir)}, err
 		}
@@ -47,7 +47,10 @@ func FindSource() (Source, error) {
 	}
 }
 
-// plainVersion is one that can stand on a command line as it is.
+// functionEntry is the directory of the function's main package.
+func (s Source) functionEntry() string { return filepath.Join(s.Root, "lambda", "checktoken") }
+
+// plainVersion is one that can be put on a command line as it is.
 var plainVersion = regexp.MustCompile(`^[0-9A-Za-z][0-9A-Za-z.+-]*$`)
 
 func packageVersion(path string) (string, error) {
