@@ -36,10 +36,10 @@ idp-config: need-go node_modules ## Print the datastore's identity provider sett
 	@go run ./cmd/deploy idp-config $(CONTEXT)
 
 ##@ To change it
-.PHONY: test lint e2e commands faults reference bench fuzz licenses clean
+.PHONY: test lint e2e faults reference bench fuzz licenses clean
 
 # The tests in local/ build the function with a command of their own, which the test cache does not see; hence -count=1.
-test: need-go need-node ## Run every test that needs no AWS and no second server
+test: need-go node_modules ## Run every test that needs no AWS and no second server
 	go test ./...
 	go -C local test -count=1 ./...
 
@@ -49,11 +49,8 @@ lint: need-go ## Run gofmt, go vet and staticcheck
 	@for module in $(MODULES); do echo "go vet, staticcheck: $$module"; \
 	  (cd $$module && go vet ./... && go run $(STATICCHECK) ./...) || exit 1; done
 
-e2e: need-go node_modules ## Deploy to a local AWS and prove it with ORY Hydra and oidc-provider; writes docs/tested.md
-	@go build -C local -buildvcs=false -o ../bin/ ./e2e && bin/e2e -report docs/tested.md
-
-commands: need-go node_modules ## Type the documents' commands against a local AWS; writes docs/commands.md
-	@go build -C local -buildvcs=false -o ../bin/ ./e2e && bin/e2e -commands docs/commands.md
+e2e: need-go node_modules ## Deploy to a local AWS and prove it with ORY Hydra and oidc-provider; writes docs/evidence/tested.md
+	@go build -C local -buildvcs=false -o ../bin/ ./e2e && bin/e2e -report docs/evidence/tested.md
 
 faults: need-go ## Stage every fault against the built function; writes docs/faults.md
 	go -C local test ./faults -count=1 -timeout 15m -update

@@ -14,6 +14,11 @@ require (
 )
 
 require (
+	golang.org/x/term v0.47.0 // indirect
+	mvdan.cc/sh/v3 v3.12.0
+)
+
+require (
 	github.com/asaskevich/govalidator v0.0.0-20230301143203-a9d515a09cc2 // indirect
 	github.com/aws/aws-sdk-go-v2/internal/configsources v1.5.11 // indirect
 	github.com/aws/aws-sdk-go-v2/internal/endpoints/v2 v2.8.11 // indirect

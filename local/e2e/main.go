@@ -1,6 +1,6 @@
 // Command e2e proves the deployment against real parts: it deploys the stacks with the CDK's command line to a local
 // AWS, takes what was deployed from there, runs the deployed binary as Lambda would, and sends it HealthLake's events
-// with tokens of ORY Hydra and of a second identity provider. See docs/tested.md for what it looked at last.
+// with tokens of ORY Hydra and of a second identity provider. See docs/evidence/tested.md for what it looked at last.
 package main
 
 import (
@@ -25,13 +25,12 @@ var errInterrupted = errors.New("interrupted")
 
 func main() {
 	report := flag.String("report", "", "file to write what was tested to, if everything passed")
-	commands := flag.String("commands", "", "try the documents' commands alone, and write what they print to this `file`")
 	flag.Parse()
-	os.Exit(run(*report, *commands))
+	os.Exit(run(*report))
 }
 
 // run returns the exit status: 0 if everything passed.
-func run(report, commands string) int {
+func run(report string) int {
 	ctx, cancel := context.WithCancelCause(context.Background())
 	defer cancel(nil)
 	ctx, stop := context.WithTimeoutCause(ctx, limit, fmt.Errorf("not done within %s", limit))
@@ -56,7 +55,7 @@ func run(report, commands string) int {
 	defer os.RemoveAll(work)
 
 	s := &suite{root: root, work: work, group: process.NewGroup(logs), steps: newSteps(os.Stdout)}
-	typed := s.run(ctx, commands == "")
+	s.run(ctx)
 	s.close()
 	if failed := s.steps.failed(); len(failed) > 0 {
 		for name, lines := range s.functionLogs {
@@ -71,13 +70,6 @@ func run(report, commands string) int {
 		fmt.Fprintln(os.Stderr, "e2e:", err)
 	}
 	fmt.Printf("\nAll %d steps passed in %s.\n", s.steps.count(), s.steps.elapsed())
-	if commands != "" {
-		if err := os.WriteFile(commands, typed.markdown(s.versions, untried), 0o644); err != nil {
-			fmt.Fprintln(os.Stderr, "e2e:", err)
-			return 1
-		}
-		return 0
-	}
 	if report != "" {
 		if err := os.WriteFile(report, s.report(), 0o644); err != nil {
 			fmt.Fprintln(os.Stderr, "e2e:", err)

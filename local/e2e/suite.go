@@ -45,18 +45,15 @@ type suite struct {
 // What the user before the apps is.
 var session = map[string]any{"fhirUser": "Practitioner/e2e-practitioner", "patient": "e2e-patient"}
 
-// run runs every step that can be run; the steps hold what came of it. Where everything is not wanted, only the
-// documents' commands are tried. What they printed is returned.
-func (s *suite) run(ctx context.Context, everything bool) transcript {
+// run runs every step that can be run; the steps hold what came of it.
+func (s *suite) run(ctx context.Context) {
 	s.functions, s.functionLogs = map[string]*runtimeapi.Function{}, map[string][]byte{}
 	s.steps.in(preparation)
 	if !s.steps.do(ctx, "find the programs that are needed", s.findPrograms) || !s.prepare(ctx) {
-		return nil
+		return
 	}
-	if everything {
-		s.proof(ctx)
-	}
-	return s.tryCommands(ctx, !everything)
+	s.proof(ctx)
+	s.tryCommands(ctx)
 }
 
 // preparation is the section whose steps prove nothing.
@@ -332,7 +329,7 @@ func (s *suite) start(ctx context.Context, name string, d *deployment) (*runtime
 	return f, nil
 }
 
-// report is docs/tested.md. It has no times, so that it changes only if what was tested did.
+// report is docs/evidence/tested.md. It has no times, so that it changes only if what was tested did.
 func (s *suite) report() []byte {
 	var b strings.Builder
 	b.WriteString("# What was tested, and with what\n\n" +

@@ -29,7 +29,6 @@ type tour struct {
 	documented map[string]shown // by command
 	tried      map[string]bool
 	part       string
-	transcript transcript
 
 	dir    string
 	prefix string
@@ -77,9 +76,8 @@ var untried = map[string]string{
 // control is what is for a terminal alone: control sequences (ECMA-48), and npm's wheel that turns, in Braille patterns.
 var control = regexp.MustCompile(`\x1b\[[0-9;?]*[A-Za-z]|[\x{2800}-\x{28FF}]`)
 
-// tryCommands takes the tour. It returns the transcript, or nil if a step failed. If it is to be complete, no command may
-// be left out because of the AWS command line's version.
-func (s *suite) tryCommands(ctx context.Context, complete bool) transcript {
+// tryCommands takes the tour until a step fails.
+func (s *suite) tryCommands(ctx context.Context) {
 	t := &tour{prefix: "sof-hl-", tried: map[string]bool{}}
 	s.steps.in("The documents' commands, typed as a new user would")
 	defer func() {
@@ -92,22 +90,19 @@ func (s *suite) tryCommands(ctx context.Context, complete bool) transcript {
 		}
 	}()
 	if !s.steps.do(ctx, "make a new copy of the project, and a new local AWS", func(ctx context.Context) error {
-		return t.prepare(ctx, s, complete)
+		return t.prepare(ctx, s)
 	}) {
-		return nil
+		return
 	}
 	for _, part := range []func(context.Context) bool{t.before, t.brokenContexts, t.lookInside, t.deployment, t.operation, t.change, t.adoption, t.removal} {
 		if !part(ctx) {
-			return nil
+			return
 		}
 	}
-	if !s.steps.do(ctx, "no command of the documents is left untried without a reason", t.covers) {
-		return nil
-	}
-	return t.transcript
+	s.steps.do(ctx, "no command of the documents is left untried without a reason", t.covers)
 }
 
-func (t *tour) prepare(ctx context.Context, s *suite, complete bool) (err error) {
+func (t *tour) prepare(ctx context.Context, s *suite) (err error) {
 	t.suite = &suite{root: s.root, work: filepath.Join(s.work, "tour"), group: s.group, steps: s.steps, env: s.env,
 		python: s.python, hydra: s.hydra, oidc: s.oidc, functions: map[string]*runtimeapi.Function{}, functionLogs: map[string][]byte{}}
 	if t.documented, err = documented(s.root); err != nil {
@@ -127,10 +122,6 @@ func (t *tour) prepare(ctx context.Context, s *suite, complete bool) (err error)
 			}
 		}
 	}
-	if complete && t.cli < 2 {
-		return errors.New("some commands need version 2 of the AWS command line")
-	}
-
 	if err := t.reached(ctx); err != nil {
 		return err
 	}
@@ -227,7 +218,6 @@ func (t *tour) try(ctx context.Context, s stop) error {
 		return nil
 	}
 	typed = strings.NewReplacer("<prefix>", t.prefix, "<id>", t.id).Replace(typed)
-	command := strings.TrimSpace(typed)
 	typed = strings.NewReplacer("CLIENT_SECRET=…", "CLIENT_SECRET="+t.secret, "SRV_API_KEY=…", "SRV_API_KEY=",
 		"ClientSecret=…", "ClientSecret="+t.secret, "SrvAPIKey=…", "SrvAPIKey=").Replace(typed)
 	if s.shell != "" {
@@ -240,7 +230,6 @@ func (t *tour) try(ctx context.Context, s stop) error {
 	} else if err != nil {
 		return err
 	}
-	t.transcript = append(t.transcript, scene{t.part, s.about, command, output, status, s.last})
 	wrong := []error{equal("failed", status != 0, s.fails)}
 	for _, want := range s.wants {
 		if !strings.Contains(output, want) {
