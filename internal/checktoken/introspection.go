@@ -41,9 +41,9 @@ func (s *introspection) warmUp(ctx context.Context, document contract.Document) 
 	return providerError(err)
 }
 
-func (s *introspection) ask(ctx context.Context, token string, document contract.Document) (introspect.Answer, error) {
+func (s *introspection) ask(ctx context.Context, token string, document contract.Document) (introspect.Response, error) {
 	if contract.Origin(document.AuthEndpointIntrospect) != s.origin {
-		return introspect.Answer{}, errOtherOrigin
+		return introspect.Response{}, errOtherOrigin
 	}
 	return s.client.Introspect(ctx, document.AuthEndpointIntrospect, introspect.Auth{
 		Method:       s.method,

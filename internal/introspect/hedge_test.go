@@ -2,6 +2,7 @@ package introspect_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -60,6 +61,7 @@ func TestSecondRequest(t *testing.T) {
 		"a good answer needs none":         {good, stall, "", 1},
 		"after a stall":                    {stall, good, "", 2},
 		"after a broken connection":        {breakOff, good, "", 2},
+		"after 408":                        {reply(408, ``), good, "", 2},
 		"after 502":                        {reply(502, ``), good, "", 2},
 		"after 503":                        {reply(503, ``), good, "", 2},
 		"after 504":                        {reply(504, ``), good, "", 2},
@@ -133,12 +135,52 @@ func TestSecondRequestsAreCapped(t *testing.T) {
 	endpoint, requests := scripted(t, reply(503, ``), reply(503, ``))
 	client := introspect.New(httpclient.NewTransport(nil))
 	const calls = 300
+	begin := time.Now()
 	for range calls {
 		_, err := client.Introspect(t.Context(), endpoint, introspect.Auth{Method: clientauth.None}, theToken)
 		wantKind(t, err, introspect.KindStatus)
 	}
-	// A tenth, and a burst of ten.
-	if got := requests.Load(); got < calls+30 || got > calls+40 {
-		t.Errorf("%d requests for %d calls", got, calls)
+	// A tenth, ten to start with, and one for each second.
+	most := calls + 40 + int32(time.Since(begin).Seconds()) + 1
+	if got := requests.Load(); got < calls+30 || got > most {
+		t.Errorf("%d requests for %d calls, want at most %d", got, calls, most)
+	}
+}
+
+// An error's body may stall. The call must not wait for it.
+func TestBodiesOfErrorsAreNotWaitedFor(t *testing.T) {
+	for name, send := range map[string]func(http.ResponseWriter, int){
+		"none of the body": func(w http.ResponseWriter, status int) {
+			w.Header().Set("Content-Length", "100")
+			w.WriteHeader(status)
+		},
+		"half of the body": func(w http.ResponseWriter, status int) {
+			w.Header().Set("Content-Length", "100")
+			w.WriteHeader(status)
+			fmt.Fprint(w, "half")
+		},
+		"half, in chunks": func(w http.ResponseWriter, status int) {
+			w.WriteHeader(status)
+			fmt.Fprint(w, "half")
+		},
+	} {
+		for _, status := range []int{401, 404, 500, 503} {
+			t.Run(fmt.Sprintf("%d, %s", status, name), func(t *testing.T) {
+				t.Parallel()
+				stalling := func(w http.ResponseWriter, r *http.Request) {
+					send(w, status)
+					_ = http.NewResponseController(w).Flush()
+					<-r.Context().Done() // until the client hangs up
+				}
+				endpoint, _ := scripted(t, stalling, stalling)
+				ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+				defer cancel()
+				_, err := introspect.New(httpclient.NewTransport(nil)).Introspect(ctx, endpoint,
+					introspect.Auth{Method: clientauth.None}, theToken)
+				if failure := new(introspect.Error); !errors.As(err, &failure) || failure.Status != status || ctx.Err() != nil {
+					t.Errorf("got %v, and the context's %v", err, ctx.Err())
+				}
+			})
+		}
 	}
 }

@@ -17,29 +17,29 @@ import (
 	"healthlake-smart-on-fhir/internal/httpclient"
 )
 
-// maxAnswer bounds what is read of an answer. Real ones are below 2 KiB.
-const maxAnswer = 64 << 10
+// maxBody bounds what is read of a response. Real ones are below 2 KiB.
+const maxBody = 64 << 10
 
 // Kind says what went wrong, in a word that suits a log line and a metric.
 type Kind string
 
 // The kinds of Error.
 const (
-	KindTimeout      Kind = "timeout"      // the context ended before the whole answer was there
-	KindUnreachable  Kind = "unreachable"  // no connection, a broken one, or one that could not be trusted (TLS)
-	KindRedirect     Kind = "redirect"     // any 3xx; it is never followed, since the token would go with it
+	KindTimeout      Kind = "timeout"      // the context ended before the whole response was there
+	KindUnreachable  Kind = "unreachable"  // no connection, a broken one, or one that is not trusted (TLS)
+	KindRedirect     Kind = "redirect"     // any 3xx; redirects are never followed, since the token would go with them
 	KindUnauthorized Kind = "unauthorized" // 401 or 403: the server refuses our own credentials (RFC 7662 section 2.3)
 	KindStatus       Kind = "status"       // any other status but 200
-	KindTooLarge     Kind = "too_large"    // an answer over 64 KiB
-	KindMalformed    Kind = "malformed"    // an answer that is not one JSON object
+	KindTooLarge     Kind = "too_large"    // a response over 64 KiB
+	KindMalformed    Kind = "malformed"    // a response that is not one JSON object
 	KindSettings     Kind = "settings"     // an endpoint or credential that cannot be used; no request was made
 )
 
-// Error is every error that Introspect returns. Its text holds neither the token nor a credential nor anything of the
-// answer's body.
+// Error is every error that Introspect returns. Its text holds neither the token nor a credential nor anything that the
+// server sent.
 type Error struct {
 	Kind   Kind
-	Status int // the HTTP status where there was one, else 0
+	Status int // the HTTP status, 0 if there was none
 	cause  error
 }
 
@@ -53,116 +53,113 @@ func (e *Error) Error() string {
 	return "introspection: " + string(e.Kind)
 }
 
-// Unwrap gives the transport's error, where there was one.
+// Unwrap returns the transport's error, if there was one.
 func (e *Error) Unwrap() error { return e.cause }
 
 // Client sends introspection requests. It is safe for concurrent use and keeps connections open between calls, so a
 // process needs one.
 type Client struct {
 	transport *httpclient.Transport
-	pace      pace
+	hedge     *hedge
 }
 
 // New returns a client that sends its requests through transport.
 func New(transport *httpclient.Transport) *Client {
-	return &Client{transport: transport, pace: newPace()}
+	return &Client{transport: transport, hedge: newHedge()}
 }
 
-// Answer is what came of a call.
-type Answer struct {
+// Response is what came of a call.
+type Response struct {
 	// Claims are what the server sent, active among them; nil with an error.
 	Claims claims.Set
-	// Requests is how many were sent: none, one, or two.
+	// Requests is how many requests were sent, from none to two.
 	Requests int
 }
 
-// Introspect asks the authorization server at endpoint about token. Whether the token is good is for the caller to
-// decide. Every error is an *Error. The context's deadline bounds the whole exchange, bodies included.
+// Introspect asks the authorization server at endpoint about token. It does not judge the token. Every error is an *Error.
+// The context's deadline bounds the whole exchange, bodies included.
 //
-// A request that meets a connection error or a 502, 503 or 504 is sent once more at once, and one that takes longer than
-// this process has come to expect is sent once more on another connection; the first good answer counts. No call sends
-// more than two requests, and no more than about one call in ten, and one a second besides, sends the second.
-func (c *Client) Introspect(ctx context.Context, endpoint string, auth Auth, token string) (Answer, error) {
+// If a request meets a connection error or a 408, 502, 503 or 504, or if its response takes longer than usual, another one
+// is sent on another connection, and the first good response counts. The hedge budget limits how many calls may do so.
+func (c *Client) Introspect(ctx context.Context, endpoint string, auth Auth, token string) (Response, error) {
 	request, err := newRequest(endpoint, auth, token)
 	if err != nil {
-		return Answer{}, &Error{Kind: KindSettings, cause: err}
+		return Response{}, &Error{Kind: KindSettings, cause: err}
 	}
-	ctx, cancel := context.WithCancel(ctx) // ends the request that lost
+	ctx, cancel := context.WithCancel(ctx) // ends the request that is no longer needed
 	defer cancel()
+	results := make(chan result, maxRequests)
+	send := func() { results <- c.exchange(request.Clone(ctx)) }
 
-	type result struct {
-		claims claims.Set
-		took   time.Duration
-		err    *Error
-	}
-	results := make(chan result, 2)
-	send := func() {
-		begin := time.Now()
-		set, err := c.exchange(request.Clone(ctx))
-		results <- result{set, time.Since(begin), err}
-	}
-	c.pace.call(time.Now())
-	hedge := time.NewTimer(c.pace.patience())
-	defer hedge.Stop()
-
+	late := time.NewTimer(c.hedge.start(time.Now()))
+	defer late.Stop()
 	go send()
-	sent, running := 1, 1
 	var failure *Error
-	for {
-		again := false
+	sent := 1
+	for running := 1; running > 0; {
+		again := true
 		select {
-		case <-hedge.C:
-			again = true
+		case <-late.C:
 		case r := <-results:
 			if r.err == nil {
-				c.pace.observe(r.took)
-				return Answer{Claims: r.claims, Requests: sent}, nil
+				c.hedge.observe(r.took)
+				return Response{Claims: r.claims, Requests: sent}, nil
 			}
 			running--
-			failure = r.err
-			again = r.err.repeatable()
+			failure, again = r.err, r.err.repeatable()
 		}
-		if again && sent == 1 && ctx.Err() == nil && c.pace.spend() {
-			sent, running = sent+1, running+1
+		if again && sent < maxRequests && ctx.Err() == nil && c.hedge.allow() {
 			go send()
-		}
-		if running == 0 {
-			return Answer{Requests: sent}, failure
+			sent++
+			running++
 		}
 	}
+	return Response{Requests: sent}, failure
 }
 
-// exchange sends one request and reads its answer.
-func (c *Client) exchange(request *http.Request) (claims.Set, *Error) {
-	// Each request reads a body of its own; GetBody is there because newRequest's body is a strings.Reader.
-	body, err := request.GetBody()
-	if err != nil {
-		return nil, &Error{Kind: KindSettings, cause: err}
-	}
-	request.Body = body
-	response, err := c.transport.RoundTrip(request)
-	if err != nil {
-		return nil, transportError(request.Context(), err)
-	}
-	defer response.Body.Close()
+// result is what came of one request.
+type result struct {
+	claims claims.Set
+	took   time.Duration
+	err    *Error
+}
 
-	if status := response.StatusCode; status != http.StatusOK {
-		// Read a little of a body that does not matter, so that the connection can be used again.
-		_, _ = io.CopyN(io.Discard, response.Body, 4<<10)
-		return nil, &Error{Kind: kindOfStatus(status), Status: status}
-	}
-	text, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer+1))
+// exchange sends one request and reads its response.
+func (c *Client) exchange(request *http.Request) result {
+	begin := time.Now()
+	text, status, err := c.send(request)
 	if err != nil {
-		return nil, transportError(request.Context(), err)
+		return result{err: transportError(request.Context(), err)}
 	}
-	if len(text) > maxAnswer {
-		return nil, &Error{Kind: KindTooLarge, Status: response.StatusCode}
+	if status != http.StatusOK {
+		return result{err: &Error{Kind: kindOfStatus(status), Status: status}}
+	}
+	if len(text) > maxBody {
+		return result{err: &Error{Kind: KindTooLarge, Status: status}}
 	}
 	set, err := claims.Parse(text)
 	if err != nil {
-		return nil, &Error{Kind: KindMalformed, Status: response.StatusCode, cause: err}
+		return result{err: &Error{Kind: KindMalformed, Status: status, cause: err}}
 	}
-	return set, nil
+	return result{claims: set, took: time.Since(begin)}
+}
+
+// send returns a response's status, and its body up to one byte more than is allowed. An error's body is not read: it may
+// stall.
+func (c *Client) send(request *http.Request) (text []byte, status int, err error) {
+	// Each request needs a body of its own. newRequest's body is a strings.Reader, for which net/http sets GetBody.
+	if request.Body, err = request.GetBody(); err != nil {
+		return nil, 0, err
+	}
+	response, err := c.transport.RoundTrip(request)
+	if err != nil {
+		return nil, 0, err
+	}
+	defer response.Body.Close()
+	if response.StatusCode == http.StatusOK {
+		text, err = io.ReadAll(io.LimitReader(response.Body, maxBody+1))
+	}
+	return text, response.StatusCode, err
 }
 
 func kindOfStatus(status int) Kind {
@@ -175,10 +172,14 @@ func kindOfStatus(status int) Kind {
 	return KindStatus
 }
 
-// repeatable tells whether the same request may fare better at once.
+// repeatable tells whether the same request may succeed if it is sent again at once. A server sends 408 on a connection that
+// it found idle for too long (RFC 9110 section 15.5.9).
 func (e *Error) repeatable() bool {
-	return e.Kind == KindUnreachable || e.Status == http.StatusBadGateway ||
-		e.Status == http.StatusServiceUnavailable || e.Status == http.StatusGatewayTimeout
+	switch e.Status {
+	case http.StatusRequestTimeout, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
+		return true
+	}
+	return e.Kind == KindUnreachable
 }
 
 // newRequest builds the request of RFC 7662 section 2.1.
