@@ -2,6 +2,8 @@
 // what to do about it. The log line, the preflight check and docs/reference/reasons.md all use it.
 package reason
 
+import "strings"
+
 // Outcome is what came of a call, as the log line has it.
 type Outcome string
 
@@ -19,6 +21,9 @@ type Reason struct {
 	Meaning string // one or two sentences, as Markdown
 	Fix     string // what to do about it, as Markdown; "" only for Active
 }
+
+// Plain is the meaning without Markdown.
+func (r Reason) Plain() string { return strings.ReplaceAll(r.Meaning, "`", "") }
 
 // ProviderPrefix begins the word of every error in asking the provider.
 const ProviderPrefix = "idp_"

@@ -45,7 +45,7 @@ func (h *handler) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
 	}
 	r.write(ctx, h.log)
 	if err != nil {
-		return nil, messages.InvokeResponse_Error{Message: err.Error(), Type: r.reason.Word}
+		return nil, messages.InvokeResponse_Error{Message: r.message(), Type: r.reason.Word}
 	}
 	return response, nil
 }

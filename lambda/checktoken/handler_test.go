@@ -229,7 +229,7 @@ func TestInvokeErrors(t *testing.T) {
 		{name: "an empty token", payload: `{"datastoreEndpoint": "x", "bearerToken": ""}`, reason: "event_invalid", text: "bearerToken"},
 		{name: "a token that is a number", payload: `{"datastoreEndpoint": "x", "bearerToken": 5}`, reason: "event_invalid", text: "bearerToken"},
 		{name: "no endpoint", payload: `{"bearerToken": "` + theToken + `"}`, reason: "event_invalid", text: "datastoreEndpoint"},
-		{name: "the secret cannot be read", secretErr: "AccessDeniedException", reason: "secret_unavailable", text: "SOF-HL"},
+		{name: "the secret cannot be read", secretErr: "arn:aws:iam::1:role/x AccessDeniedException", reason: "secret_unavailable", text: "SOF-HL"},
 		{name: "500", idp: &idp{status: 500, body: `{"active": true}`}, reason: "idp_status", text: "500"},
 		{name: "404", idp: &idp{status: 404, body: theToken}, reason: "idp_status", text: "404"},
 		{name: "401", idp: &idp{status: 401, body: `{"active": true}`}, reason: "idp_unauthorized", text: "401"},
@@ -265,12 +265,22 @@ func TestInvokeErrors(t *testing.T) {
 			if response != "" || !errors.As(err, &failure) {
 				t.Fatalf("got %s, %v, want a Lambda error", response, err)
 			}
-			if failure.Type != test.reason || !strings.Contains(failure.Message, test.text) {
-				t.Errorf("got %s: %s, want %s: …%s…", failure.Type, failure.Message, test.reason, test.text)
+			if failure.Type != test.reason {
+				t.Errorf("got %s: %s, want %s", failure.Type, failure.Message, test.reason)
 			}
 			line := logLine(t, log)
-			if line["level"] != "ERROR" || line["outcome"] != "error" || line["reason"] != test.reason || line["error"] != failure.Message {
-				t.Errorf("log: %v", line)
+			detail, _ := line["error"].(string)
+			if line["level"] != "ERROR" || line["outcome"] != "error" || line["reason"] != test.reason || !strings.Contains(detail, test.text) {
+				t.Errorf("log: %v, want the error …%s…", line, test.text)
+			}
+			// The caller of the function learns what is wrong, but no address and no account.
+			if event := test.reason == "event_invalid"; event != (failure.Message == detail) || failure.Message == "" {
+				t.Errorf("the message is %q, the log has %q", failure.Message, detail)
+			}
+			for _, address := range []string{"127.0.0.1", "idp.invalid", "192.0.2.1", "arn:"} {
+				if strings.Contains(failure.Message, address) {
+					t.Errorf("the message names an address: %s", failure.Message)
+				}
 			}
 		})
 	}

@@ -50,6 +50,15 @@ func (r *record) fail(err error) {
 	}
 }
 
+// message is the error as Lambda's caller gets it. The details are in the log line alone: they may name hosts, accounts and
+// roles. The caller gets the detail of an event, which it sent itself.
+func (r *record) message() string {
+	if r.reason == reason.Event {
+		return r.err.Error()
+	}
+	return r.reason.Plain()
+}
+
 // write writes the line. Its level is INFO for a response and ERROR for none.
 func (r *record) write(ctx context.Context, log *slog.Logger) {
 	attributes := []slog.Attr{

@@ -395,8 +395,8 @@ func TestSecretMissingAtFirst(t *testing.T) {
 	s := start(t, sandbox.Config{Configure: func(d *contract.Document, _ map[string]string) { d.HLRoleARN = "" }})
 	token := getToken(t, s, sandbox.Valid)
 	result := invoke(t, s, sandbox.Event(token))
-	if result.FunctionError == nil || !strings.Contains(result.FunctionError.Message, "hl_role_arn") {
-		t.Errorf("answer %s, want an error that names hl_role_arn", result.Payload)
+	if log := strings.Join(s.Function.Logs(), "\n"); result.FunctionError == nil || !strings.Contains(log, "missing hl_role_arn") {
+		t.Errorf("answer %s, log %s, want an error that names hl_role_arn", result.Payload, log)
 	}
 	s.Secrets.Delete(sandbox.SecretName)
 	if result := invoke(t, s, sandbox.Event(token)); result.FunctionError == nil {
