@@ -30,7 +30,7 @@ const (
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	status := process{environ: os.Environ(), getenv: os.Getenv, stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr}.
+	status := process{getenv: os.Getenv, stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr}.
 		run(ctx, os.Args[1:])
 	stop()
 	os.Exit(status)
@@ -38,13 +38,12 @@ func main() {
 
 // process is what the command gets from outside.
 type process struct {
-	environ        []string
 	getenv         func(string) string
 	stdin          io.Reader
 	stdout, stderr io.Writer
 }
 
-// run is the command. It returns the exit status.
+// run runs the command and returns the exit status.
 func (p process) run(ctx context.Context, args []string) int {
 	o, err := p.parse(args)
 	if errors.Is(err, flag.ErrHelp) {
@@ -122,7 +121,7 @@ func (p process) check(ctx context.Context, o options, values map[string]any, to
 	if err != nil {
 		l.Fail("context authCaBundle", err.Error(), "correct authCaBundle")
 		provider.Offline(l, "authCaBundle is not usable")
-		account.Check(ctx, cfg, p.environ, qualifier(values), l)
+		account.Check(ctx, cfg, qualifier(values), l)
 		return nil
 	}
 	idp := provider.New(cfg, provider.SecretsFrom(p.getenv), roots, o.calls)
@@ -135,7 +134,7 @@ func (p process) check(ctx context.Context, o options, values map[string]any, to
 		}
 		response = idp.Token(ctx, token, endpoint, time.Now(), l)
 	}
-	account.Check(ctx, cfg, p.environ, qualifier(values), l)
+	account.Check(ctx, cfg, qualifier(values), l)
 	return response
 }
 

@@ -39,7 +39,7 @@ func (t *tour) before(ctx context.Context) bool {
 			last: 13, wants: []string{"failed 0,", "ok       AWS CDK bootstrap", "make deploy"}},
 		stop{about: "With an access token of an app:", command: "make preflight ARGS='--token-stdin' < token.txt",
 			last: 30, wants: []string{"ok       token ", `"isAuthorized": true`, `"scope": "` + backendScope + `"`}},
-		stop{about: "Without network:", command: "make preflight ARGS='--offline'", wants: []string{"skipped 12"}},
+		stop{about: "Without network:", command: "make preflight ARGS='--offline'", wants: []string{"skipped 13"}},
 		stop{about: "For another region, and a program: it is not bootstrapped there.",
 			command: "make preflight ARGS='-c region=eu-west-1 --json'", fails: true,
 			last: 30, wants: []string{`"status": "failed"`, `"check": "AWS CDK bootstrap"`}},

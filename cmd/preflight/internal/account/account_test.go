@@ -3,139 +3,51 @@ package account
 import (
 	"context"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
-	"net/http/httptest"
-	"net/http/httputil"
 	"net/url"
-	"os"
-	"os/exec"
 	"strings"
-	"sync/atomic"
 	"testing"
-	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+
+	"healthlake-smart-on-fhir/cmd/internal/awstest"
 	"healthlake-smart-on-fhir/cmd/preflight/internal/checklist"
 	"healthlake-smart-on-fhir/internal/config"
 )
 
-var sample = config.Config{Account: "123456789012", Region: "us-east-1", Prefix: "t-", DatastoreName: "records",
-	SecretName: "SOF-HL", LambdaConcurrentExecutions: 5}
+const qualifier = "hnb659fds"
 
-// aws is an AWS in which everything is answered by moto, except what moto does not know.
-type aws struct {
-	url        string
-	moto       string
-	unreserved atomic.Int32
-	datastores atomic.Value // JSON, the elements of an array
+// startAWS starts a bootstrapped account in which nothing is in the way, and a configuration for it.
+func startAWS(t *testing.T) (*awstest.Server, config.Config) {
+	s := awstest.Start(t)
+	s.Respond("healthlake ListFHIRDatastores", `{"DatastorePropertiesList": []}`)
+	admin(s, "arn:aws:iam::"+awstest.Account+":role/cdk-hnb659fds-cfn-exec-role-"+awstest.Account+"-us-east-1")
+	s.Respond("ssm GetParameter", `{"Parameter": {"Value": "21"}}`)
+	s.Respond("lambda GetAccountSettings", `{"AccountLimit": {"UnreservedConcurrentExecutions": 1000}}`)
+	s.Fail("lambda GetFunction", "ResourceNotFoundException", "")
+	s.Fail("secretsmanager DescribeSecret", "ResourceNotFoundException", "")
+	return s, config.Config{Account: awstest.Account, Region: "us-east-1", Prefix: "t-", DatastoreName: "records",
+		SecretName: "SOF-HL", LambdaConcurrentExecutions: 5}
 }
 
-func startAWS(t *testing.T) *aws {
-	t.Helper()
-	if testing.Short() {
-		t.Skip("short: the AWS checks, which start a process each, are not tested")
-	}
-	for _, name := range []string{"aws", "moto_server"} {
-		if _, err := exec.LookPath(name); err != nil {
-			t.Skipf("%s is not installed: the AWS checks are not tested", name)
-		}
-	}
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	port := fmt.Sprint(listener.Addr().(*net.TCPAddr).Port)
-	listener.Close()
-	command := exec.Command("moto_server", "-H", "127.0.0.1", "-p", port)
-	command.Stdout, command.Stderr = io.Discard, io.Discard
-	if err := command.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = command.Process.Kill()
-		_ = command.Wait()
-	})
-	moto := &url.URL{Scheme: "http", Host: "127.0.0.1:" + port}
-	for deadline := time.Now().Add(time.Minute); ; time.Sleep(100 * time.Millisecond) {
-		if response, err := http.Get(moto.String() + "/moto-api/data.json"); err == nil {
-			response.Body.Close()
-			break
-		}
-		if time.Now().After(deadline) {
-			t.Fatal("moto_server does not answer")
-		}
-	}
-
-	a := &aws{moto: moto.String()}
-	a.unreserved.Store(1000)
-	a.datastores.Store("")
-	proxy := httputil.NewSingleHostReverseProxy(moto)
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		switch {
-		case strings.HasSuffix(r.URL.Path, "/account-settings/"), strings.HasSuffix(r.URL.Path, "/account-settings"):
-			fmt.Fprintf(w, `{"AccountLimit":{"ConcurrentExecutions":1000,"UnreservedConcurrentExecutions":%d}}`, a.unreserved.Load())
-		case strings.HasPrefix(r.Header.Get("X-Amz-Target"), "HealthLake."):
-			fmt.Fprintf(w, `{"DatastorePropertiesList":[%s]}`, a.datastores.Load())
-		default:
-			proxy.ServeHTTP(w, r)
-		}
-	}))
-	t.Cleanup(server.Close)
-	a.url = server.URL
-	return a
+func admin(s *awstest.Server, arn string) {
+	s.Respond("lakeformation GetDataLakeSettings", `{"DataLakeSettings": {"DataLakeAdmins": [
+		{"DataLakePrincipalIdentifier": "arn:aws:iam::`+awstest.Account+`:user/jo"}, {"DataLakePrincipalIdentifier": "`+arn+`"}]}}`)
 }
 
-func (a *aws) environ(more ...string) []string {
-	return append([]string{"PATH=" + os.Getenv("PATH"), "HOME=/nonexistent", "AWS_EC2_METADATA_DISABLED=true",
-		"AWS_ENDPOINT_URL=" + a.url, "AWS_ACCESS_KEY_ID=test", "AWS_SECRET_ACCESS_KEY=hidden-key"}, more...)
-}
-
-// do makes one request of a JSON service to moto, which tells the services apart by the signature's scope.
-func (a *aws) do(t *testing.T, service, target, body string) {
-	t.Helper()
-	request, err := http.NewRequest(http.MethodPost, a.moto, strings.NewReader(body))
-	if err != nil {
-		t.Fatal(err)
-	}
-	request.Header.Set("Content-Type", "application/x-amz-json-1.1")
-	request.Header.Set("X-Amz-Target", target)
-	request.Header.Set("Authorization", "AWS4-HMAC-SHA256 Credential=test/20260101/"+sample.Region+"/"+service+
-		"/aws4_request, SignedHeaders=host, Signature=00")
-	response, err := http.DefaultClient.Do(request)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer response.Body.Close()
-	if text, _ := io.ReadAll(response.Body); response.StatusCode != http.StatusOK {
-		t.Fatalf("%s: %s\n%s", target, response.Status, text)
-	}
-}
-
-// one makes a single check.
-func (a *aws) one(t *testing.T, check func(context.Context, cli, config.Config, *checklist.List), cfg config.Config, want string) {
-	t.Helper()
-	path, err := exec.LookPath("aws")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var l checklist.List
-	check(context.Background(), cli{path: path, region: cfg.Region, environ: a.environ("AWS_PAGER=")}, cfg, &l)
-	compare(t, l, []string{want})
-}
-
-func (a *aws) expect(t *testing.T, cfg config.Config, want ...string) {
+// expect compares the rows with those wanted, each "<status> <check>: <part of the reason> | <part of the fix>".
+func expect(t *testing.T, cfg config.Config, want ...string) {
 	t.Helper()
 	var l checklist.List
-	Check(context.Background(), cfg, a.environ(), "hnb659fds", &l)
+	Check(context.Background(), cfg, qualifier, &l)
 	compare(t, l, want)
 }
 
-// compare wants these rows and no other, each "<status> <check>: <part of the reason> | <part of the fix>".
 func compare(t *testing.T, l checklist.List, want []string) {
 	t.Helper()
 	if len(l) != len(want) {
-		t.Errorf("%d rows, want %d", len(l), len(want))
+		t.Errorf("%d rows, want %d:\n%+v", len(l), len(want), l)
 	}
 	for i, w := range want[:min(len(l), len(want))] {
 		head, rest, _ := strings.Cut(w, ": ")
@@ -144,64 +56,102 @@ func compare(t *testing.T, l checklist.List, want []string) {
 		if string(r.Status)+" "+r.Check != head || !strings.Contains(r.Reason, reason) || !strings.Contains(r.Fix, fix) {
 			t.Errorf("got %+v\nwant %s", r, w)
 		}
-		if strings.Contains(fmt.Sprint(r), "hidden") {
-			t.Errorf("a key in %+v", r)
+	}
+}
+
+// row compares the row of one check.
+func row(t *testing.T, cfg config.Config, want string) {
+	t.Helper()
+	var l checklist.List
+	Check(context.Background(), cfg, qualifier, &l)
+	head, _, _ := strings.Cut(want, ": ")
+	_, check, _ := strings.Cut(head, " ")
+	for _, r := range l {
+		if r.Check == check {
+			compare(t, checklist.List{r}, []string{want})
+			return
+		}
+	}
+	t.Errorf("no row %s in %+v", check, l)
+}
+
+func TestNothingInTheWay(t *testing.T) {
+	s, cfg := startAWS(t)
+	expect(t, cfg,
+		"ok AWS account: "+awstest.Account,
+		"ok AWS region: HealthLake is available in us-east-1",
+		"ok AWS Lake Formation: is a data lake administrator",
+		"ok AWS CDK bootstrap: version 21",
+		"ok AWS Lambda concurrency: lambdaConcurrentExecutions asks for 5; 1000 are unreserved",
+		"ok AWS secret: the name SOF-HL is free",
+		"ok AWS function: the name t-checkToken is free")
+	for _, call := range s.Calls() {
+		_, name, _ := strings.Cut(call, " ")
+		if !strings.HasPrefix(name, "Get") && !strings.HasPrefix(name, "List") && !strings.HasPrefix(name, "Describe") {
+			t.Errorf("%s does not only read", call)
 		}
 	}
 }
 
-func TestAccount(t *testing.T) {
-	a := startAWS(t)
-	a.expect(t, sample,
-		"ok AWS account: 123456789012",
-		"ok AWS region: HealthLake answers in us-east-1",
-		"failed AWS CDK bootstrap: not bootstrapped | npx cdk bootstrap aws://123456789012/us-east-1",
-		"ok AWS Lambda concurrency: lambdaConcurrentExecutions asks for 5, 1000 are unreserved",
-		"ok AWS secret: no secret SOF-HL yet",
-		"ok AWS function: no function t-checkToken yet")
+func TestInTheWay(t *testing.T) {
+	s, cfg := startAWS(t)
+	s.Respond("healthlake ListFHIRDatastores",
+		`{"DatastorePropertiesList": [{"DatastoreStatus": "DELETED"}, {"DatastoreStatus": "ACTIVE"}]}`)
+	row(t, cfg, "ok AWS region: HealthLake is available in us-east-1; a datastore t-records exists")
+	s.Respond("healthlake ListFHIRDatastores", `{"DatastorePropertiesList": [{"DatastoreStatus": "DELETED"}]}`)
+	row(t, cfg, "ok AWS region: HealthLake is available in us-east-1")
 
-	other := sample
-	other.Account = "210987654321"
-	a.expect(t, other,
-		"failed AWS account: for 123456789012, the context says 210987654321 | correct account",
-		"skipped AWS region: another account", "skipped AWS CDK bootstrap: another account",
-		"skipped AWS Lambda concurrency: another account", "skipped AWS secret: another account",
-		"skipped AWS function: another account")
+	s.Fail("ssm GetParameter", "ParameterNotFound", "")
+	row(t, cfg, "failed AWS CDK bootstrap: not bootstrapped | npx cdk bootstrap aws://"+awstest.Account+"/us-east-1")
+	s.Respond("ssm GetParameter", `{"Parameter": {"Value": "5"}}`)
+	row(t, cfg, "failed AWS CDK bootstrap: version 5; at least 6 | npx cdk bootstrap")
+	s.Respond("ssm GetParameter", `{"Parameter": {"Value": "x"}}`)
+	row(t, cfg, "failed AWS CDK bootstrap: not a number | npx cdk bootstrap")
+	s.Respond("ssm GetParameter", `{}`)
+	row(t, cfg, "failed AWS CDK bootstrap: not a number | npx cdk bootstrap")
 
-	// Everything in the way.
-	a.do(t, "ssm", "AmazonSSM.PutParameter", `{"Name":"/cdk-bootstrap/hnb659fds/version","Value":"5","Type":"String"}`)
-	a.do(t, "secretsmanager", "secretsmanager.CreateSecret", `{"Name":"SOF-HL","SecretString":"hidden","ClientRequestToken":"`+token+`"}`)
-	a.unreserved.Store(110)
-	a.datastores.Store(`{"DatastoreStatus":"DELETED"},{"DatastoreStatus":"ACTIVE"}`)
-	greedy := sample
-	greedy.LambdaMaxConcurrentExecutions = 11
-	a.expect(t, greedy,
-		"ok AWS account: 123456789012",
-		"ok AWS region: a datastore t-records is there already",
-		"failed AWS CDK bootstrap: version 5, at least 6 | npx cdk bootstrap",
-		"failed AWS Lambda concurrency: lambdaMaxConcurrentExecutions asks for 11, 110 are unreserved | quota",
-		"failed AWS secret: SOF-HL is there already, and not of this deployment | another secretName",
-		"ok AWS function: no function")
+	s.Respond("lambda GetAccountSettings", `{"AccountLimit": {"UnreservedConcurrentExecutions": 105}}`)
+	row(t, cfg, "ok AWS Lambda concurrency: asks for 5; 105 are unreserved, of which Lambda keeps 100")
+	cfg.LambdaMaxConcurrentExecutions = 6
+	row(t, cfg, "failed AWS Lambda concurrency: lambdaMaxConcurrentExecutions asks for 6; 105 are unreserved | quota")
+	s.Respond("lambda GetAccountSettings", `{}`)
+	row(t, cfg, "warning AWS Lambda concurrency: unknown | console")
 
-	a.do(t, "ssm", "AmazonSSM.PutParameter",
-		`{"Name":"/cdk-bootstrap/own/version","Value":"28","Type":"String"}`)
-	a.one(t, func(ctx context.Context, c cli, cfg config.Config, l *checklist.List) {
-		bootstrap(ctx, c, cfg, "own", l)
-	}, sample,
-		"ok AWS CDK bootstrap: version 28")
-	a.do(t, "secretsmanager", "secretsmanager.DeleteSecret", `{"SecretId":"SOF-HL","RecoveryWindowInDays":7}`)
-	a.one(t, secret, sample, "failed AWS secret: scheduled for deletion | --force-delete-without-recovery")
-	a.do(t, "secretsmanager", "secretsmanager.CreateSecret", `{"Name":"stack","SecretString":"hidden",
-		"ClientRequestToken":"`+token+`","Tags":[{"Key":"`+stackTag+`","Value":"t-Secret"}]}`)
-	ours := sample
-	ours.SecretName = "stack"
-	a.one(t, secret, ours, "ok AWS secret: the secret stack is there, of this deployment")
+	tagged := func(stack string) string { return `"Tags": [{"Key": "` + stackTag + `", "Value": "` + stack + `"}]` }
+	s.Respond("secretsmanager DescribeSecret", `{"Name": "SOF-HL", `+tagged("t-Secret")+`}`)
+	row(t, cfg, "ok AWS secret: the secret SOF-HL exists and belongs to this deployment")
+	s.Respond("secretsmanager DescribeSecret", `{"Name": "SOF-HL", `+tagged("x-Secret")+`}`)
+	row(t, cfg, "failed AWS secret: belongs to the stack x-Secret | choose another secretName, or remove that stack")
+	s.Respond("secretsmanager DescribeSecret", `{"Name": "SOF-HL"}`)
+	row(t, cfg, "failed AWS secret: does not belong to this deployment | choose another secretName")
+	s.Respond("secretsmanager DescribeSecret", `{"Name": "SOF-HL", "DeletedDate": 1e9, `+tagged("t-Secret")+`}`)
+	row(t, cfg, "failed AWS secret: scheduled for deletion | --force-delete-without-recovery --region us-east-1")
+
+	s.Respond("lambda GetFunction", `{"Tags": {"`+stackTag+`": "t-CheckToken"}}`)
+	row(t, cfg, "ok AWS function: the function t-checkToken exists and belongs to this deployment")
+	s.Respond("lambda GetFunction", `{"Tags": {"`+stackTag+`": "x-CheckToken"}}`)
+	row(t, cfg, "failed AWS function: belongs to the stack x-CheckToken | choose another prefix, or remove that stack")
 }
 
-// token is the idempotency token that a client has to make up.
-const token = "00000000-0000-0000-0000-000000000000"
+func TestLakeFormation(t *testing.T) {
+	s, cfg := startAWS(t)
+	role := "cdk-hnb659fds-cfn-exec-role-" + awstest.Account + "-us-east-1"
+	admin(s, "arn:aws-us-gov:iam::"+awstest.Account+":role/"+role)
+	row(t, cfg, "ok AWS Lake Formation: is a data lake administrator")
+	for _, other := range []string{
+		"arn:aws:iam::210987654321:role/" + role,
+		"arn:aws:iam::" + awstest.Account + ":role/cdk-other-cfn-exec-role-" + awstest.Account + "-us-east-1",
+		"arn:aws:iam::" + awstest.Account + ":role/" + strings.Replace(role, "us-east-1", "us-east-2", 1),
+		"arn:aws:iam::" + awstest.Account + ":user/" + role,
+	} {
+		admin(s, other)
+		row(t, cfg, "warning AWS Lake Formation: is not a data lake administrator | add "+role+" to the data lake administrators")
+	}
+	s.Respond("lakeformation GetDataLakeSettings", `{}`)
+	row(t, cfg, "warning AWS Lake Formation: is not a data lake administrator")
+}
 
-func TestAsked(t *testing.T) {
+func TestRequestedConcurrency(t *testing.T) {
 	for _, test := range []struct {
 		provisioned, most, reserved int
 		want                        string
@@ -210,7 +160,7 @@ func TestAsked(t *testing.T) {
 		{5, 50, 0, "lambdaMaxConcurrentExecutions 50"},
 		{5, 50, 60, "lambdaReservedConcurrency 60"},
 	} {
-		key, wanted := asked(config.Config{LambdaConcurrentExecutions: test.provisioned,
+		key, wanted := requestedConcurrency(config.Config{LambdaConcurrentExecutions: test.provisioned,
 			LambdaMaxConcurrentExecutions: test.most, LambdaReservedConcurrency: test.reserved})
 		if got := fmt.Sprint(key, " ", wanted); got != test.want {
 			t.Errorf("got %s, want %s", got, test.want)
@@ -218,62 +168,64 @@ func TestAsked(t *testing.T) {
 	}
 }
 
-func TestOwned(t *testing.T) {
-	for owner, want := range map[string]string{
-		"t-CheckToken": "ok AWS function: of this deployment",
-		"":             "failed AWS function: not of this deployment | choose another prefix, or remove it",
-		"x-CheckToken": "failed AWS function: of the stack x-CheckToken | choose another prefix, or remove that stack",
-	} {
-		var l checklist.List
-		owned(checkFunction, "the function f", owner, "t-CheckToken", "prefix", &l)
-		compare(t, l, []string{want})
-	}
-}
-
 func TestNoAccount(t *testing.T) {
-	skipped := func(reason string) (l []string) {
-		for _, check := range []string{"account", "region", "CDK bootstrap", "Lambda concurrency", "secret", "function"} {
-			l = append(l, "skipped AWS "+check+": "+reason)
+	rest := func(reason string) (l []string) {
+		for _, c := range checks {
+			l = append(l, "skipped "+c.name+": "+reason)
 		}
 		return l
 	}
-	t.Run("no command line", func(t *testing.T) {
-		t.Setenv("PATH", t.TempDir())
-		var l checklist.List
-		Check(context.Background(), sample, nil, "hnb659fds", &l)
-		compare(t, l, skipped("is not installed"))
-	})
-	if _, err := exec.LookPath("aws"); err != nil {
-		t.Skip("aws is not installed: its answers are not tested")
-	}
 	t.Run("no credentials", func(t *testing.T) {
+		_, cfg := startAWS(t)
+		awstest.NoCredentials(t)
+		expect(t, cfg, append([]string{"skipped AWS account: no AWS credentials: set AWS_PROFILE"}, rest("no AWS credentials")...)...)
+	})
+	t.Run("expired", func(t *testing.T) {
+		s, cfg := startAWS(t)
+		s.Fail("sts GetCallerIdentity", "ExpiredToken", "")
+		expect(t, cfg, append([]string{"failed AWS account: have expired | renew"}, rest("the account is not known")...)...)
+	})
+	t.Run("another account", func(t *testing.T) {
+		_, cfg := startAWS(t)
+		cfg.Account = "210987654321"
+		expect(t, cfg, append([]string{"failed AWS account: belong to account " + awstest.Account + ", the context says 210987654321 | " +
+			"use credentials of account 210987654321, or correct account"}, rest("belong to another account")...)...)
+	})
+	t.Run("offline", func(t *testing.T) {
 		var l checklist.List
-		Check(context.Background(), sample,
-			[]string{"PATH=" + os.Getenv("PATH"), "HOME=/nonexistent", "AWS_EC2_METADATA_DISABLED=true"}, "hnb659fds", &l)
-		compare(t, l, skipped("no AWS credentials"))
+		Offline(&l, "offline")
+		compare(t, l, append([]string{"skipped AWS account: offline"}, rest("offline")...))
 	})
-	t.Run("no network", func(t *testing.T) {
-		a := &aws{url: "http://127.0.0.1:1"}
-		a.expect(t, sample, append([]string{"failed AWS account: get-caller-identity: AWS does not answer | reaches AWS"},
-			skipped("the account is not known")[1:]...)...)
-	})
-	t.Run("not allowed", func(t *testing.T) {
-		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			if r.ParseForm() == nil && r.PostForm.Get("Action") == "GetCallerIdentity" {
-				fmt.Fprint(w, `<GetCallerIdentityResponse><GetCallerIdentityResult><Account>123456789012</Account>
-					</GetCallerIdentityResult></GetCallerIdentityResponse>`)
-				return
-			}
-			w.WriteHeader(http.StatusBadRequest)
-			fmt.Fprint(w, `{"__type":"AccessDeniedException","message":"hidden"}`)
-		}))
-		t.Cleanup(server.Close)
-		a := &aws{url: server.URL}
-		a.expect(t, sample, "ok AWS account: ",
-			"warning AWS region: not known: list-fhir-datastores: AccessDeniedException | allow",
-			"warning AWS CDK bootstrap: not known: get-parameter: AccessDeniedException | allow",
-			"warning AWS Lambda concurrency: not known: get-account-settings: ",
-			"warning AWS secret: not known: describe-secret: AccessDeniedException | allow",
-			"warning AWS function: not known: get-function: ")
-	})
+}
+
+// Missing rights to look are no fault of the configuration, and AWS says which right is missing.
+func TestNotAllowed(t *testing.T) {
+	s, cfg := startAWS(t)
+	want := []string{"ok AWS account: "}
+	for _, c := range []struct{ check, operation string }{
+		{"region", "healthlake ListFHIRDatastores"}, {"Lake Formation", "lakeformation GetDataLakeSettings"},
+		{"CDK bootstrap", "ssm GetParameter"}, {"Lambda concurrency", "lambda GetAccountSettings"},
+		{"secret", "secretsmanager DescribeSecret"}, {"function", "lambda GetFunction"},
+	} {
+		s.Fail(c.operation, "AccessDeniedException", "User is not authorized to perform: x\x1b[2J")
+		_, name, _ := strings.Cut(c.operation, " ")
+		want = append(want, "warning AWS "+c.check+": "+name+
+			": AccessDeniedException: User is not authorized to perform: x\ufffd[2J | allow it for these credentials")
+	}
+	expect(t, cfg, want...)
+}
+
+// noHost is an HTTP client in whose network AWS's names do not exist.
+type noHost struct{}
+
+func (noHost) Do(r *http.Request) (*http.Response, error) {
+	return nil, &url.Error{Op: "Post", URL: r.URL.String(), Err: &net.DNSError{Name: r.URL.Host, IsNotFound: true}}
+}
+
+func TestRegionWithoutHealthLake(t *testing.T) {
+	a := account{cfg: config.Config{Region: "eu-north-1"}, aws: aws.Config{Region: "eu-north-1", HTTPClient: noHost{},
+		Credentials: aws.AnonymousCredentials{}, RetryMaxAttempts: 1}}
+	var l checklist.List
+	a.region(context.Background(), &l)
+	compare(t, l, []string{"failed AWS region: there is no HealthLake in eu-north-1 | choose a region"})
 }
