@@ -59,7 +59,8 @@ func TestDashboard(t *testing.T) {
 		`"Duration"`, `"p50"`, `"p99"`, `"Maximum"`, `"Authorized"`, `MetricName=\"Denied\"`, `MetricName=\"Errors\"`,
 		`"IdpMilliseconds"`, `"HedgedCalls"`, `"CacheHits"`, `"ProvisionedConcurrencyUtilization"`,
 		`"ProvisionedConcurrencySpilloverInvocations"`, `"Throttles"`, `"Timeouts"`,
-		`Namespace=\"AWS/HealthLake\" Latency \"0123456789abcdef0123456789abcdef\"`,
+		`Namespace=\"AWS/HealthLake\" Latency \"0123456789abcdef0123456789abcdef\"', 'Average'`,
+		`Namespace=\"AWS/HealthLake\" Latency \"0123456789abcdef0123456789abcdef\"', 'Maximum'`,
 	} {
 		if !strings.Contains(b.String(), shown) {
 			t.Errorf("it does not show %s: %s", shown, b.String())

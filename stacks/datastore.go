@@ -32,7 +32,7 @@ func NewDatastore(scope constructs.Construct, id string, props DatastoreProps) D
 
 	statements := []awsiam.PolicyStatement{
 		awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
-			Actions:   jsii.Strings(fhirActions(props.Config.HealthLakeAccess)...),
+			Actions:   jsii.Strings(serviceActions(props.Config.HealthLakeAccess)...),
 			Resources: &[]*string{datastore.AttrDatastoreArn()},
 		}),
 	}

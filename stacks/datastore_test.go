@@ -130,14 +130,21 @@ func TestIdpLambdaArnIsTheAlias(t *testing.T) {
 }
 
 func TestServicePermissions(t *testing.T) {
-	readWrite := `["healthlake:CreateResource", "healthlake:DeleteResource", "healthlake:DescribeFHIRDatastore",
-		"healthlake:GetCapabilities", "healthlake:GetHistoryByResourceId", "healthlake:ListTagsForResource",
-		"healthlake:PatchResource", "healthlake:ProcessBundle", "healthlake:ReadResource", "healthlake:SearchEverything",
-		"healthlake:SearchWithGet", "healthlake:SearchWithPost", "healthlake:TagResource", "healthlake:UntagResource",
-		"healthlake:UpdateResource", "healthlake:ValidateResource", "healthlake:VersionReadResource"]`
-	readOnly := `["healthlake:DescribeFHIRDatastore", "healthlake:GetCapabilities", "healthlake:GetHistoryByResourceId",
-		"healthlake:ListTagsForResource", "healthlake:ReadResource", "healthlake:SearchEverything",
-		"healthlake:SearchWithGet", "healthlake:SearchWithPost", "healthlake:ValidateResource",
+	readWrite := `["healthlake:ConfirmAttributionList", "healthlake:CreateResource", "healthlake:DeleteResource",
+		"healthlake:ExpandValueSetWithGet", "healthlake:ExpandValueSetWithPost", "healthlake:GenerateDocumentWithGet",
+		"healthlake:GenerateDocumentWithPost", "healthlake:GetCapabilities", "healthlake:GetHistoryByResourceId",
+		"healthlake:InquirePreAuthClaim", "healthlake:LookupCodeSystemWithGet", "healthlake:LookupCodeSystemWithPost",
+		"healthlake:MemberAdd", "healthlake:MemberMatch", "healthlake:MemberRemove", "healthlake:PatchResource",
+		"healthlake:ProcessBundle", "healthlake:QuestionnairePackage", "healthlake:ReadResource",
+		"healthlake:RetrieveAttributionStatus", "healthlake:SearchEverything", "healthlake:SearchWithGet",
+		"healthlake:SearchWithPost", "healthlake:SubmitPreAuthClaim", "healthlake:TranslateConceptMapWithGet",
+		"healthlake:TranslateConceptMapWithPost", "healthlake:UpdateResource", "healthlake:ValidateResource",
+		"healthlake:VersionReadResource"]`
+	readOnly := `["healthlake:ExpandValueSetWithGet", "healthlake:ExpandValueSetWithPost", "healthlake:GetCapabilities",
+		"healthlake:GetHistoryByResourceId", "healthlake:InquirePreAuthClaim", "healthlake:LookupCodeSystemWithGet",
+		"healthlake:LookupCodeSystemWithPost", "healthlake:QuestionnairePackage", "healthlake:ReadResource",
+		"healthlake:SearchEverything", "healthlake:SearchWithGet", "healthlake:SearchWithPost",
+		"healthlake:TranslateConceptMapWithGet", "healthlake:TranslateConceptMapWithPost", "healthlake:ValidateResource",
 		"healthlake:VersionReadResource"]`
 	fhir := func(actions string) string {
 		return `{"Effect": "Allow", "Action": ` + actions + `, "Resource": {"Fn::GetAtt": ["Datastore", "DatastoreArn"]}}`
@@ -149,7 +156,7 @@ func TestServicePermissions(t *testing.T) {
 			"Resource": ` + arn + `,
 			"Condition": {"StringEquals": {
 				"kms:CallerAccount": "` + account + `",
-				"kms:ViaService": ["healthlake.` + region + `.amazonaws.com", "healthlake.amazonaws.com"]
+				"kms:ViaService": "healthlake.` + region + `.amazonaws.com"
 			}}
 		}`
 	}
@@ -170,13 +177,13 @@ func TestServicePermissions(t *testing.T) {
 
 // A read-only deployment may do a part of what a read-write one may, and none of what writes.
 func TestReadOnlyActions(t *testing.T) {
-	readOnly, readWrite := fhirActions(config.AccessReadOnly), fhirActions(config.AccessReadWrite)
+	readOnly, readWrite := serviceActions(config.AccessReadOnly), serviceActions(config.AccessReadWrite)
 	for _, actions := range [][]string{readOnly, readWrite} {
 		if !slices.IsSorted(actions) {
 			t.Errorf("not in order: %v", actions)
 		}
 	}
-	writes := regexp.MustCompile(`:(Create|Update|Patch|Delete|Tag|Untag|Process|Start)`)
+	writes := regexp.MustCompile(`:(Create|Update|Patch|Delete|Tag|Untag|Process|Start|Cancel|Submit|Member|Confirm|Generate)`)
 	for _, action := range readOnly {
 		if writes.MatchString(action) {
 			t.Errorf("%s writes", action)
@@ -184,6 +191,22 @@ func TestReadOnlyActions(t *testing.T) {
 		if !slices.Contains(readWrite, action) {
 			t.Errorf("read-write lacks %s", action)
 		}
+	}
+}
+
+// Each of the data plane's 40 actions is listed once (Service Authorization Reference, AWS HealthLake).
+func TestFHIRActions(t *testing.T) {
+	listed := map[string]bool{}
+	for _, names := range fhirActions {
+		for _, name := range names {
+			if listed[name] {
+				t.Errorf("%s is listed twice", name)
+			}
+			listed[name] = true
+		}
+	}
+	if len(listed) != 40 {
+		t.Errorf("got %d actions, want 40", len(listed))
 	}
 }
 

@@ -64,11 +64,11 @@ func TestFunctionSettings(t *testing.T) {
 		"Environment": map[string]any{"Variables": map[string]any{
 			"SECRET_ID":          map[string]any{"Fn::ImportValue": "sof-hl-Secret:ExportsOutputRefSecret34AA9512"},
 			"INTROSPECTION_AUTH": "basic", "INTROSPECTION_ORIGIN": "https://idp.example",
-			"REQUIRED_AUDIENCE":  "datastore https://fhir.example/",
-			"REQUIRED_SCOPE":     "fhir launch",
-			"CLAIM_NAMES":        `{"fhirUser":"https://clinic.example/fhirUser"}`,
-			"TRUSTED_ISSUERS":    "https://a.example/ https://b.example/",
-			"AUTH_CA_BUNDLE":     "ca.pem",
+			"REQUIRED_AUDIENCE": "datastore https://fhir.example/",
+			"REQUIRED_SCOPE":    "fhir launch",
+			"CLAIM_NAMES":       `{"fhirUser":"https://clinic.example/fhirUser"}`,
+			"TRUSTED_ISSUERS":   "https://a.example/ https://b.example/",
+			"AUTH_CA_BUNDLE":    "ca.pem",
 
 			"INTROSPECTION_CACHE_SECONDS": "30",
 		}},

@@ -58,10 +58,10 @@ var keyActions = []string{"kms:Decrypt", "kms:DescribeKey", "kms:GenerateDataKey
 // this account. secretARN, where it is not nil, is the only secret that Secrets Manager may decrypt: it puts the secret's
 // ARN into the encryption context (Secrets Manager User Guide, "Secret encryption and decryption").
 func throughService(cfg config.Config, service string, secretARN *string) *map[string]any {
-	regional := service + "." + cfg.Region + ".amazonaws.com"
-	equals := map[string]any{"kms:CallerAccount": cfg.Account, "kms:ViaService": regional}
-	if service == "healthlake" {
-		equals["kms:ViaService"] = []string{regional, service + ".amazonaws.com"}
+	equals := map[string]any{
+		"kms:CallerAccount": cfg.Account,
+		// AWS KMS Developer Guide, "kms:ViaService".
+		"kms:ViaService": service + "." + cfg.Region + ".amazonaws.com",
 	}
 	if secretARN != nil {
 		equals["kms:EncryptionContext:SecretARN"] = secretARN

@@ -110,7 +110,7 @@ func TestCreatedKey(t *testing.T) {
 				"Resource": "*",
 				"Condition": {"StringEquals": {
 					"kms:CallerAccount": "123456789012",
-					"kms:ViaService": ["healthlake.us-east-1.amazonaws.com", "healthlake.amazonaws.com"]
+					"kms:ViaService": "healthlake.us-east-1.amazonaws.com"
 				}}
 			},
 			{
