@@ -1,6 +1,9 @@
 package stacks
 
 import (
+	"encoding/json"
+	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -45,6 +48,97 @@ func TestAlarms(t *testing.T) {
 		}
 		if !slices.Equal(names, expected) {
 			t.Errorf("got %v, want %v", names, expected)
+		}
+	})
+}
+
+// The topic's policy takes the place of SNS's default, so whom it does not name cannot publish.
+func TestAlarmTopicPolicy(t *testing.T) {
+	tmpl := get(t, "ownKey").stacks["CheckToken"]
+	topic, _ := tmpl.one(t, "AWS::SNS::Topic")
+	var arns []string
+	for _, id := range slices.Sorted(maps.Keys(tmpl.resources("AWS::CloudWatch::Alarm"))) {
+		arns = append(arns, `{"Fn::GetAtt": ["`+id+`", "Arn"]}`)
+	}
+	_, policy := tmpl.one(t, "AWS::SNS::TopicPolicy")
+	document := at(policy, "Properties", "PolicyDocument")
+	// The alarms' order means nothing.
+	sources := at(document.(map[string]any)["Statement"].([]any)[1], "Condition", "ArnEquals", "aws:SourceArn").([]any)
+	slices.SortFunc(sources, func(a, b any) int { return strings.Compare(fmt.Sprint(a), fmt.Sprint(b)) })
+	wantJSON(t, at(policy, "Properties", "Topics"), `[{"Ref": "`+topic+`"}]`)
+	wantJSON(t, document, `{
+		"Version": "2012-10-17",
+		"Statement": [
+			{
+				"Sid": "AllowPublishThroughSSLOnly",
+				"Effect": "Deny",
+				"Principal": "*",
+				"Action": "sns:Publish",
+				"Resource": {"Ref": "`+topic+`"},
+				"Condition": {"Bool": {"aws:SecureTransport": "false"}}
+			},
+			{
+				"Sid": "AlarmsPublish",
+				"Effect": "Allow",
+				"Principal": {"Service": "cloudwatch.amazonaws.com"},
+				"Action": "sns:Publish",
+				"Resource": {"Ref": "`+topic+`"},
+				"Condition": {
+					"StringEquals": {"aws:SourceAccount": "123456789012"},
+					"ArnEquals": {"aws:SourceArn": [`+strings.Join(arns, ",")+`]}
+				}
+			},
+			{
+				"Sid": "SecretChangesPublish",
+				"Effect": "Allow",
+				"Principal": {"Service": "events.amazonaws.com"},
+				"Action": "sns:Publish",
+				"Resource": {"Ref": "`+topic+`"}
+			}
+		]
+	}`)
+}
+
+// With an address for alarms, every change of the secret is told: by Secrets Manager's own event, and by CloudTrail's.
+func TestSecretChangesAreTold(t *testing.T) {
+	each(t, func(t *testing.T, cfg config.Config, s synthesized) {
+		tmpl := s.stacks["CheckToken"]
+		rules := tmpl.resources("AWS::Events::Rule")
+		if cfg.AlarmEmail == "" {
+			if len(rules) != 0 {
+				t.Errorf("%d rules, and no topic to tell", len(rules))
+			}
+			return
+		}
+		topic, _ := tmpl.one(t, "AWS::SNS::Topic")
+		const secret = `{"Fn::ImportValue": "sof-hl-Secret:ExportsOutputRefSecret34AA9512"}`
+		patterns := map[string]string{
+			"Secret Label Updated": `{"source": ["aws.secretsmanager"], "detail-type": ["Secret Label Updated"],
+				"resources": [` + secret + `]}`,
+			"AWS API Call via CloudTrail": `{"source": ["aws.secretsmanager"], "detail-type": ["AWS API Call via CloudTrail"],
+				"detail": {"eventSource": ["secretsmanager.amazonaws.com"], "responseElements": {"arn": [` + secret + `]}}}`,
+		}
+		for _, rule := range rules {
+			kind := at(rule, "Properties", "EventPattern", "detail-type").([]any)[0].(string)
+			wantJSON(t, at(rule, "Properties", "EventPattern"), patterns[kind])
+			delete(patterns, kind)
+			targets := at(rule, "Properties", "Targets").([]any)
+			if len(targets) != 1 {
+				t.Fatalf("%s has %d targets", kind, len(targets))
+			}
+			wantJSON(t, at(targets[0], "Arn"), `{"Ref": "`+topic+`"}`)
+			text := at(targets[0], "InputTransformer", "InputTemplate").(string)
+			if !strings.HasPrefix(text, `"The secret SOF-HL of sof-hl-checkToken `) || !json.Valid([]byte(text)) {
+				t.Errorf("%s is told as %s", kind, text)
+			}
+			for field := range at(targets[0], "InputTransformer", "InputPathsMap").(map[string]any) {
+				if !strings.Contains(text, "<"+field+">") {
+					t.Errorf("%s is told without its %s", kind, field)
+				}
+			}
+		}
+		if len(patterns) != 0 {
+			t.Errorf("no rule for %v", patterns)
 		}
 	})
 }

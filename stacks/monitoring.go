@@ -15,8 +15,9 @@ type Monitoring struct{ constructs.Construct }
 
 // MonitoringProps are the properties of Monitoring.
 type MonitoringProps struct {
-	Config   config.Config
-	LogGroup awslogs.ILogGroup // the function's
+	Config    config.Config
+	LogGroup  awslogs.ILogGroup // the function's
+	SecretARN *string           // the secret whose changes are told of
 }
 
 // NewMonitoring adds the metrics and the alarms, and with alarmEmail the topic.
@@ -25,7 +26,9 @@ func NewMonitoring(scope constructs.Construct, id string, props MonitoringProps)
 	addLogMetrics(construct, props)
 	alarms := addAlarms(construct, props.Config)
 	if props.Config.AlarmEmail != "" {
-		NewAlarmTopic(construct, "AlarmTopic", AlarmTopicProps{Config: props.Config, Alarms: alarms})
+		NewAlarmTopic(construct, "AlarmTopic", AlarmTopicProps{
+			Config: props.Config, Alarms: alarms, SecretARN: props.SecretARN,
+		})
 	}
 	return Monitoring{construct}
 }

@@ -41,7 +41,9 @@ func New(app awscdk.App, cfg config.Config, source Source) error {
 	if err != nil {
 		return err
 	}
-	NewMonitoring(function.Construct, defaultID, MonitoringProps{Config: cfg, LogGroup: function.LogGroup})
+	NewMonitoring(function.Construct, defaultID, MonitoringProps{
+		Config: cfg, LogGroup: function.LogGroup, SecretARN: secret.ARN,
+	})
 
 	datastoreStack := newStack(app, cfg, contract.DatastoreStack, "the FHIR datastore", functionStack)
 	datastore := NewDatastore(datastoreStack, defaultID, DatastoreProps{Config: cfg, KeyARN: roles.KeyARN})

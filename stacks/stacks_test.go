@@ -74,6 +74,7 @@ func TestEveryTaggableResourceBearsTheTag(t *testing.T) {
 		"AWS::HealthLake::FHIRDatastore":              true,
 		"AWS::CloudWatch::Alarm":                      true,
 		"AWS::SNS::Topic":                             true,
+		"AWS::Events::Rule":                           true,
 		"AWS::CloudWatch::Dashboard":                  false,
 		"AWS::Logs::MetricFilter":                     false,
 		"AWS::SNS::TopicPolicy":                       false,

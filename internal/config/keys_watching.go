@@ -21,7 +21,7 @@ var watchingKeys = []key{
 	{
 		name: "alarmEmail", byDefault: fixed(""),
 		value: text(func(c *Config) *string { return &c.AlarmEmail }, orEmpty(emailAddress)),
-		doc: "The address that alarms are sent to, once its owner has confirmed Amazon SNS's first e-mail. Without it the " +
-			"alarms exist and notify nobody.",
+		doc: "The address that alarms, and e-mails about every change of the secret, are sent to, once its owner has confirmed " +
+			"Amazon SNS's first e-mail. Without it the alarms exist and notify nobody.",
 	},
 }
