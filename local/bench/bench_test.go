@@ -1,10 +1,6 @@
 package main
 
 import (
-	"encoding/xml"
-	"errors"
-	"io"
-	"math"
 	"strings"
 	"testing"
 	"time"
@@ -28,40 +24,8 @@ func TestQuantile(t *testing.T) {
 	}
 }
 
-func TestConcurrency(t *testing.T) {
-	for _, test := range []struct {
-		rate     float64
-		service  time.Duration
-		inFlight float64
-		want     int
-	}{
-		{1, 5 * time.Millisecond, .005, 1},
-		{100, 5 * time.Millisecond, .5, 10},      // ten calls a second and instance
-		{1000, 100 * time.Millisecond, 100, 143}, // the utilization
-		{10000, 20 * time.Millisecond, 200, 1000},
-	} {
-		inFlight, got := concurrency(test.rate, test.service)
-		if got != test.want || math.Abs(inFlight-test.inFlight) > 1e-9 {
-			t.Errorf("%v a second at %s: %v in flight, provision %d; want %v and %d", test.rate, test.service, inFlight, got,
-				test.inFlight, test.want)
-		}
-	}
-}
-
-// One instance of 512 MB on arm64, all month: 730 h * 3600 s * 0.5 GB * $0.0000033334. With 10 calls a second of 5.1 ms,
-// billed as 6: 26.28 million calls, $0.20 a million, and 78,840 GB-seconds at $0.0000077778.
-func TestMonthly(t *testing.T) {
-	if got := monthly(0, 0, 1, prices[0].there, prices[0].busy); math.Abs(got-4.3801) > 0.001 {
-		t.Errorf("an instance: %v", got)
-	}
-	want := 4.3801 + 26.28*.2 + 78840*0.0000077778
-	if got := monthly(10, 5100*time.Microsecond, 1, prices[0].there, prices[0].busy); math.Abs(got-want) > 0.001 {
-		t.Errorf("an instance with ten calls a second: %v, want %v", got, want)
-	}
-}
-
 func TestNumbers(t *testing.T) {
-	for n, want := range map[int64]string{0: "0", 999: "999", 1000: "1,000", 1234567: "1,234,567", -1000: "-1,000"} {
+	for n, want := range map[int]string{0: "0", 999: "999", 1000: "1,000", 1234567: "1,234,567", -1000: "-1,000"} {
 		if got := thousands(n); got != want {
 			t.Errorf("%d is %s", n, got)
 		}
@@ -75,58 +39,30 @@ func TestNumbers(t *testing.T) {
 	}
 }
 
-func made() *measured {
+func TestReport(t *testing.T) {
 	var s samples
 	for i := range 10000 {
 		s = append(s, time.Duration(300+i%97)*time.Microsecond)
 	}
-	f := figures{
-		start: s[:10], first: s[:10], warm: s, rss: 15, rssMost: 16, objects: 100, bytes: 1e4, tail: tailFigures{s, 9999, 1},
+	x := func(name string) *subject {
+		return &subject{name: name, start: s[:10], first: s[:10], warm: s, rss: 15, rssMost: 16, objects: 100, bytes: 1e4, good: 9999}
 	}
-	return &measured{
-		when: time.Unix(1.8e9, 0), machine: "2 cores of <this> & that", loadBefore: "0.1", loadAfter: "2.0",
-		function: f, mini: f, cached: f, rs256: f, es256: f, withJWT: f, noJWT: f,
-		sizes: map[string]size{"arm64": {8e6, 3e6}, "amd64": {9e6, 4e6}}, noSizes: map[string]size{"arm64": {7e6, 2e6}},
-		service: []samples{s, s, s, s, s},
+	b := &bench{
+		when: time.Unix(1.8e9, 0), machine: "2 cores", before: "0.1", after: "2.0",
+		real: x("a"), mini: x("b"), cached: x("c"), rs256: x("d"), es256: x("e"), stallingReal: x("f"), stallingSingle: x("g"),
+		sizes:   map[string]size{"arm64": {8e6, 3e6}, "amd64": {9e6, 4e6}},
+		service: []*subject{x("h"), x("h"), x("h"), x("h"), x("h")},
 	}
-}
-
-func TestPlotIsXML(t *testing.T) {
-	decoder := xml.NewDecoder(strings.NewReader(made().plot()))
-	lines := 0
-	for {
-		token, err := decoder.Token()
-		if errors.Is(err, io.EOF) {
-			break
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-		if element, ok := token.(xml.StartElement); ok && element.Name.Local == "polyline" {
-			lines++
-		}
-	}
-	if lines != 8 {
-		t.Errorf("%d curves, want 5 and 3", lines)
-	}
-}
-
-func TestDocuments(t *testing.T) {
-	m := made()
-	for name, text := range map[string]string{"benchmarks": m.benchmarks(), "scaling": m.scaling(), "table": m.table().text()} {
-		if strings.Contains(text, "%!") || strings.Contains(text, "NaN") {
-			t.Errorf("%s has a figure that is none:\n%s", name, text)
-		}
-	}
-	document := m.benchmarks()
-	for _, table := range []table{m.table(), m.verified(), m.support()} {
+	report := b.report()
+	for _, table := range []table{b.compared(), b.verified(), b.serviceTimes()} {
 		for _, row := range table {
-			if len(row) != len(table[0]) {
-				t.Errorf("row %v has %d cells", row, len(row))
-			}
-			if !strings.Contains(document, "| "+strings.Join(row, " | ")+" |\n") {
-				t.Errorf("row %v is not in the document", row)
+			if len(row) != len(table[0]) || !strings.Contains(report, "| "+strings.Join(row, " | ")+" |\n") {
+				t.Errorf("row %v has %d cells, or is not in the report", row, len(row))
 			}
 		}
+	}
+	if strings.Contains(report, "%!") || strings.Contains(report, "NaN") ||
+		!strings.Contains(report, "1 of 10,000 calls were not good") {
+		t.Errorf("a figure is missing:\n%s", report)
 	}
 }

@@ -2,24 +2,22 @@ package main
 
 import (
 	"archive/zip"
-	"bufio"
+	"cmp"
 	"context"
-	"debug/buildinfo"
 	"encoding/json"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
+	"regexp"
 	"runtime"
-	"runtime/debug"
-	"slices"
 	"strings"
 	"sync"
 	"time"
 
 	_ "embed"
 
-	"healthlake-smart-on-fhir/local/build"
+	"healthlake-smart-on-fhir/internal/contract"
+	"healthlake-smart-on-fhir/local/functionbinary"
 	"healthlake-smart-on-fhir/local/idp"
 	"healthlake-smart-on-fhir/local/runtimeapi"
 	"healthlake-smart-on-fhir/local/sandbox"
@@ -28,323 +26,194 @@ import (
 //go:embed memstats.go.txt
 var memstats string
 
-//go:embed nojwt.go.txt
-var noJWT string
-
 // stalls is the provider with a slow tail.
 var stalls = slowness{stall: 2 * time.Second, share: 0.01}
 
 // latencies are those of the providers that the service time is measured with.
-var latencies = []time.Duration{
-	0, 5 * time.Millisecond, 20 * time.Millisecond, 50 * time.Millisecond, 100 * time.Millisecond,
-}
+var latencies = []time.Duration{0, 5 * time.Millisecond, 20 * time.Millisecond, 50 * time.Millisecond, 100 * time.Millisecond}
 
 // parallel is how many instances share the calls to the stalling provider.
 const parallel = 4
 
-// measured is what a run found.
-type measured struct {
-	when           time.Time
-	machine        string
-	loadBefore     string
-	loadAfter      string
-	effort         effort
-	function, mini figures
-	cached         figures
-	rs256, es256   figures
-	withJWT, noJWT figures         // starts alone, of the function with JWT support and without
-	sizes, noSizes map[string]size // with it and without, by architecture
-	service        []samples       // by latency, as in latencies
-}
-
-// figures are one function's.
-type figures struct {
-	start, first, warm samples
-	rss, rssMost       float64 // MiB
-	objects, bytes     float64 // allocated, a call
-	before, asked      int     // requests to the provider, before the warm calls and during them
-	secretReads        int     // during the warm calls
-	tail               tailFigures
-}
-
-// tailFigures are of the calls to the stalling provider.
-type tailFigures struct {
-	took samples
-	good int // answered, and within HealthLake's second
-	both int // of the function's that were not good: those for which both requests went out
-}
-
-func (t tailFigures) share() float64 { return 100 * float64(t.good) / float64(max(len(t.took), 1)) }
-
 // size is in bytes.
 type size struct{ binary, zipped int64 }
 
-// bench holds what a run needs.
+// bench is a run and what it found.
 type bench struct {
 	effort
-	dir, root                string
-	function, noJWT, minimal string // paths of the executables
-	real, mini, cached       subject
-	rs256, es256             subject
+	root, dir                 string
+	functionPath, minimalPath string     // of the executables
+	subjects                  []*subject // all that were started
+
+	when                         time.Time
+	machine, before, after       string // before and after are load averages
+	sizes                        map[string]size
+	real, mini, cached           *subject
+	rs256, es256                 *subject
+	stallingReal, stallingSingle *subject
+	service                      []*subject // by latency, as in latencies
 }
 
-// trial is a subject and where its figures go.
-type trial struct {
-	subject
-	into *figures
-}
+// inTurns are the subjects that are started and called in turns.
+func (b *bench) inTurns() []*subject { return []*subject{b.real, b.mini, b.cached, b.rs256, b.es256} }
 
-func (b *bench) trials(m *measured) []trial {
-	return []trial{
-		{b.real, &m.function}, {b.mini, &m.mini}, {b.cached, &m.cached}, {b.rs256, &m.rs256}, {b.es256, &m.es256},
+func (b *bench) close() {
+	for _, s := range b.subjects {
+		s.close()
 	}
 }
 
-func measure(ctx context.Context, root, dir string, e effort, step func(string)) (m *measured, err error) {
-	m = &measured{when: time.Now(), machine: machine(), loadBefore: load(), effort: e}
-	b := &bench{effort: e, dir: dir, root: root}
-	step("build")
-	if err := b.build(ctx, m); err != nil {
-		return nil, err
-	}
-	defer func() {
-		for _, x := range b.trials(m) {
-			x.close()
-		}
-	}()
-	if err := b.subjects(); err != nil {
-		return nil, err
-	}
+func (b *bench) measure(ctx context.Context, step func(string)) error {
+	b.when, b.machine, b.before = time.Now(), machine(), load()
 	for _, part := range []struct {
 		name string
-		do   func(context.Context, *measured) error
+		do   func(context.Context) error
 	}{
-		{"starts", b.starts}, {"warm calls", b.warm}, {"allocations", b.allocationsPerCall}, {"tail", b.tails},
-		{"service time", b.serviceTimes},
+		{"build", b.build}, {"providers", b.providers}, {"starts", b.starts}, {"warm calls", b.warmCalls},
+		{"allocations", b.allocationsPerCall}, {"tail", b.tails}, {"service time", b.serviceCalls},
 	} {
 		step(part.name)
-		if err := part.do(ctx, m); err != nil {
-			return nil, fmt.Errorf("%s: %w", part.name, err)
+		if err := part.do(ctx); err != nil {
+			return fmt.Errorf("%s: %w", part.name, err)
 		}
 	}
-	m.loadAfter = load()
-	return m, nil
+	b.after = load()
+	return nil
 }
 
-func (b *bench) subjects() (err error) {
-	if b.real, err = real("checkToken", b.function, b.dir, slowness{}); err != nil {
-		return err
-	}
-	if b.cached, err = real("checkToken with a cache", b.function, b.dir, slowness{}); err != nil {
-		return err
-	}
-	b.cached.env["INTROSPECTION_CACHE_SECONDS"] = "300"
-	if b.mini, err = minimal(b.minimal, b.dir, slowness{}); err != nil {
-		return err
-	}
-	rsaKey, err := idp.NewRSAKey("rsa", 2048)
-	if err != nil {
-		return err
-	}
-	if b.rs256, err = verifying("checkToken with RS256", b.function, b.dir, rsaKey); err != nil {
-		return err
-	}
-	ecKey, err := idp.NewECKey("ec")
-	if err != nil {
-		return err
-	}
-	b.es256, err = verifying("checkToken with ES256", b.function, b.dir, ecKey)
-	return err
-}
-
-// build makes the function for both architectures, with JWT support and without, and the minimal one.
-func (b *bench) build(ctx context.Context, m *measured) error {
-	overlay, err := b.withoutJWT()
-	if err != nil {
-		return err
-	}
-	m.sizes, m.noSizes = map[string]size{}, map[string]size{}
+// build makes the function for both architectures, and the minimal one.
+func (b *bench) build(ctx context.Context) error {
+	b.sizes = map[string]size{}
 	for _, arch := range []string{"arm64", "amd64"} {
-		for _, x := range []struct {
-			dir   string
-			into  map[string]size
-			jwt   bool
-			flags []string
-		}{
-			{arch, m.sizes, true, nil},
-			{arch + "-without-jwt", m.noSizes, false, []string{"-overlay", overlay}},
-		} {
-			path := filepath.Join(b.dir, x.dir, "bootstrap")
-			if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-				return err
-			}
-			if err := build.Binary(ctx, b.root, "./lambda/checktoken", path, arch, x.flags...); err != nil {
-				return err
-			}
-			linked, err := links(path, "github.com/go-jose/go-jose/v4")
-			if err != nil {
-				return err
-			}
-			if linked != x.jwt {
-				return fmt.Errorf("%s: go-jose is linked: %t, want %t", path, linked, x.jwt)
-			}
-			if x.into[arch], err = sizeOf(path); err != nil {
-				return err
-			}
+		path := filepath.Join(b.dir, arch)
+		if err := functionbinary.Compile(ctx, b.root, "./lambda/checktoken", path, arch); err != nil {
+			return err
+		}
+		var err error
+		if b.sizes[arch], err = sizeOf(path); err != nil {
+			return err
 		}
 	}
-	b.function = filepath.Join(b.dir, runtime.GOARCH, "bootstrap")
-	b.noJWT = filepath.Join(b.dir, runtime.GOARCH+"-without-jwt", "bootstrap")
-	b.minimal = filepath.Join(b.dir, "minimal")
-	return build.Binary(ctx, filepath.Join(b.root, "local"), "./bench/minimal", b.minimal, runtime.GOARCH)
+	b.functionPath, b.minimalPath = filepath.Join(b.dir, runtime.GOARCH), filepath.Join(b.dir, "minimal")
+	return functionbinary.Compile(ctx, filepath.Join(b.root, "local"), "./bench/minimal", b.minimalPath, runtime.GOARCH)
 }
 
-// withoutJWT is an overlay with a package internal/jwt that has the names which the function uses, and nothing behind them.
-func (b *bench) withoutJWT() (string, error) {
-	stub := filepath.Join(b.dir, "nojwt.go")
-	if err := os.WriteFile(stub, []byte(noJWT), 0o600); err != nil {
-		return "", err
+func (b *bench) providers(context.Context) error {
+	fast := slowness{}
+	var errs [7]error
+	b.real, errs[0] = b.checkToken("checkToken", fast, contract.Environment{})
+	b.mini, errs[1] = b.minimal(fast)
+	b.cached, errs[2] = b.checkToken("checkToken, cache hits", fast, contract.Environment{IntrospectionCache: 5 * time.Minute})
+	b.rs256, errs[3] = b.verifying("JWT, RS256", idp.NewRSAKey("rsa", 2048))
+	b.es256, errs[4] = b.verifying("JWT, ES256", idp.NewECKey("ec"))
+	b.stallingReal, errs[5] = b.checkToken("checkToken", stalls, contract.Environment{})
+	b.stallingSingle, errs[6] = b.minimal(stalls)
+	for _, latency := range latencies {
+		s, err := b.checkToken("checkToken", slowness{always: latency}, contract.Environment{})
+		if err != nil {
+			return err
+		}
+		b.service = append(b.service, s)
 	}
-	files, err := filepath.Glob(filepath.Join(b.root, "internal", "jwt", "*.go"))
-	if err != nil {
-		return "", err
-	}
-	replace := map[string]string{}
-	for _, file := range files {
-		replace[file] = "" // as if it were not there
-	}
-	replace[filepath.Join(b.root, "internal", "jwt", "jwt.go")] = stub
-	return b.overlay("without-jwt.json", replace)
+	return cmp.Or(errs[:]...)
 }
 
-// overlay writes a file for the flag -overlay of go build.
-func (b *bench) overlay(name string, replace map[string]string) (string, error) {
-	text, err := json.Marshal(map[string]any{"Replace": replace})
-	if err != nil {
-		return "", err
-	}
-	path := filepath.Join(b.dir, name)
-	return path, os.WriteFile(path, text, 0o600)
-}
-
-// links tells whether a module is in an executable.
-func links(path, module string) (bool, error) {
-	info, err := buildinfo.ReadFile(path)
-	if err != nil {
-		return false, err
-	}
-	return slices.ContainsFunc(info.Deps, func(m *debug.Module) bool { return m.Path == module }), nil
-}
-
-// starts starts the functions in turns, and then the one with JWT support and the one without.
-func (b *bench) starts(ctx context.Context, m *measured) error {
-	if err := startInTurns(ctx, b.effort.starts, b.trials(m)); err != nil {
-		return err
-	}
-	without := b.real
-	without.bootstrap = b.noJWT
-	return startInTurns(ctx, b.effort.pairs, []trial{{b.real, &m.withJWT}, {without, &m.noJWT}})
-}
-
-// startInTurns starts each subject a number of times, each time a new process and each turn with another one first, and makes
-// one call to each.
-func startInTurns(ctx context.Context, turns int, trials []trial) error {
-	for i := range turns {
-		for k := range trials {
-			x := trials[(i+k)%len(trials)]
-			f, err := x.start(ctx)
+// starts starts each function a number of times, each time a new process, in turns that begin with another one each, and
+// makes one call to each.
+func (b *bench) starts(ctx context.Context) error {
+	subjects := b.inTurns()
+	for i := range b.effort.starts {
+		for k := range subjects {
+			s := subjects[(i+k)%len(subjects)]
+			f, err := s.run(ctx)
 			if err != nil {
 				return err
 			}
-			took, err := must(ctx, f, x.event)
-			if stopErr := f.Stop(); err == nil {
-				err = stopErr
-			}
-			if err != nil {
+			took, err := s.must(ctx, f)
+			if err := cmp.Or(err, f.Stop()); err != nil {
 				return err
 			}
-			x.into.start = append(x.into.start, f.InitDuration())
-			x.into.first = append(x.into.first, took)
+			s.start, s.first = append(s.start, f.InitDuration()), append(s.first, took)
 		}
 	}
 	return nil
 }
 
-// warm calls the functions in turns, and each time begins with another one.
-func (b *bench) warm(ctx context.Context, m *measured) error {
-	trials := b.trials(m)
+// warmCalls calls the functions in turns that begin with another one each.
+func (b *bench) warmCalls(ctx context.Context) error {
+	subjects := b.inTurns()
 	var functions []*runtimeapi.Function
-	for _, x := range trials {
-		before := x.provider.requests.Load()
-		f, err := x.start(ctx)
+	for _, s := range subjects {
+		before := s.requests.Load()
+		f, err := s.run(ctx)
 		if err != nil {
 			return err
 		}
 		defer f.Stop()
 		functions = append(functions, f)
-		if _, err := must(ctx, f, x.event); err != nil {
+		if _, err := s.must(ctx, f); err != nil {
 			return err
 		}
-		x.into.before = int(x.provider.requests.Load() - before)
-		x.into.asked, x.into.secretReads = -int(x.provider.requests.Load()), -x.secretReads()
+		s.before = int(s.requests.Load() - before)
+		s.asked, s.secretReads = -int(s.requests.Load()), -s.reads()
 	}
 	for i := range b.effort.calls {
-		for k := range trials {
-			n := (i + k) % len(trials)
-			took, err := must(ctx, functions[n], trials[n].event)
+		for k := range subjects {
+			n := (i + k) % len(subjects)
+			took, err := subjects[n].must(ctx, functions[n])
 			if err != nil {
 				return err
 			}
-			trials[n].into.warm = append(trials[n].into.warm, took)
+			subjects[n].warm = append(subjects[n].warm, took)
 		}
 	}
-	for n, x := range trials {
-		x.into.asked += int(x.provider.requests.Load())
-		x.into.secretReads += x.secretReads()
+	for n, s := range subjects {
+		s.asked += int(s.requests.Load())
+		s.secretReads += s.reads()
 		var err error
-		if x.into.rss, x.into.rssMost, err = memory(functions[n].Pid()); err != nil {
+		if s.rss, s.rssMost, err = memory(functions[n].Pid()); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// allocationsPerCall builds the functions once more, with a file added that counts, and lets them count.
-func (b *bench) allocationsPerCall(ctx context.Context, m *measured) error {
+// allocationsPerCall builds the functions once more, with a file added that counts.
+func (b *bench) allocationsPerCall(ctx context.Context) error {
 	extra := filepath.Join(b.dir, "memstats.go")
 	if err := os.WriteFile(extra, []byte(memstats), 0o600); err != nil {
 		return err
 	}
-	counting := map[string]string{} // by the executable that does not count
-	for path, x := range map[string]struct{ module, pkg string }{
-		b.function: {b.root, "lambda/checktoken"},
-		b.minimal:  {filepath.Join(b.root, "local"), "bench/minimal"},
+	for _, x := range []struct{ module, pkg, path string }{
+		{b.root, "lambda/checktoken", b.functionPath},
+		{filepath.Join(b.root, "local"), "bench/minimal", b.minimalPath},
 	} {
-		overlay, err := b.overlay("memstats.json",
-			map[string]string{filepath.Join(x.module, x.pkg, "memstats_overlay.go"): extra})
+		replace := map[string]string{filepath.Join(x.module, x.pkg, "memstats_overlay.go"): extra}
+		overlay, err := json.Marshal(map[string]any{"Replace": replace})
 		if err != nil {
 			return err
 		}
-		counting[path] = path + "-counting"
-		err = build.Binary(ctx, x.module, "./"+x.pkg, counting[path], runtime.GOARCH, "-overlay", overlay)
+		path := filepath.Join(b.dir, "overlay.json")
+		if err := os.WriteFile(path, overlay, 0o600); err != nil {
+			return err
+		}
+		err = functionbinary.Compile(ctx, x.module, "./"+x.pkg, x.path+"-counting", runtime.GOARCH, "-overlay", path)
 		if err != nil {
 			return err
 		}
 	}
-	for _, x := range b.trials(m) {
-		x.bootstrap = counting[x.bootstrap]
-		var err error
-		if x.into.objects, x.into.bytes, err = b.count(ctx, x.subject); err != nil {
+	for _, s := range b.inTurns() {
+		if err := b.count(ctx, s); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (b *bench) count(ctx context.Context, s subject) (objects, bytes float64, err error) {
-	f, err := s.start(ctx)
+func (b *bench) count(ctx context.Context, s *subject) error {
+	f, err := runtimeapi.Start(ctx, runtimeapi.Config{Bootstrap: s.bootstrap + "-counting", Env: s.env})
 	if err != nil {
-		return 0, 0, err
+		return err
 	}
 	defer f.Stop()
 	const before = 200 // calls, after which pools are filled
@@ -352,76 +221,77 @@ func (b *bench) count(ctx context.Context, s subject) (objects, bytes float64, e
 	for i := range before + b.effort.allocations {
 		if i == before {
 			if from, fromBytes, err = allocated(ctx, f, 1); err != nil {
-				return 0, 0, err
+				return err
 			}
 		}
-		if _, err := must(ctx, f, s.event); err != nil {
-			return 0, 0, err
+		if _, err := s.must(ctx, f); err != nil {
+			return err
 		}
 	}
 	to, toBytes, err := allocated(ctx, f, 2)
 	n := float64(b.effort.allocations)
-	return (to - from) / n, (toBytes - fromBytes) / n, err
+	s.objects, s.bytes = (to-from)/n, (toBytes-fromBytes)/n
+	return err
 }
 
-// tails calls both functions with the stalling provider. The minimal one waits for nine tenths of a second at every stall,
-// so it gets fewer calls.
-func (b *bench) tails(ctx context.Context, m *measured) error {
-	hedging, err := real("checkToken", b.function, b.dir, stalls)
-	defer hedging.close()
-	if err != nil {
+// tails calls both functions with the stalling provider. The minimal one waits for nine tenths of a second at every stall, so
+// it gets fewer calls.
+func (b *bench) tails(ctx context.Context) error {
+	if err := b.stalled(ctx, b.stallingReal, b.effort.tail); err != nil {
 		return err
 	}
-	single, err := minimal(b.minimal, b.dir, stalls)
-	defer single.close()
-	if err != nil {
-		return err
+	return b.stalled(ctx, b.stallingSingle, b.effort.tail/10)
+}
+
+// stalled shares the calls among several instances.
+func (b *bench) stalled(ctx context.Context, s *subject, calls int) error {
+	var mu sync.Mutex
+	var wait sync.WaitGroup
+	var errs [parallel]error
+	for i := range parallel {
+		wait.Go(func() {
+			var warm samples
+			good, both := 0, 0
+			warm, good, both, errs[i] = s.repeat(ctx, calls/parallel)
+			mu.Lock()
+			defer mu.Unlock()
+			s.warm, s.good, s.both = append(s.warm, warm...), s.good+good, s.both+both
+		})
 	}
-	for _, x := range []struct {
-		subject
-		calls int
-		into  *tailFigures
-	}{{hedging, b.effort.tail, &m.function.tail}, {single, b.effort.tail / 10, &m.mini.tail}} {
-		var (
-			mu   sync.Mutex
-			wait sync.WaitGroup
-			errs = make([]error, parallel)
-		)
-		for i := range parallel {
-			wait.Go(func() {
-				t, err := b.stalled(ctx, x.subject, x.calls/parallel)
-				mu.Lock()
-				defer mu.Unlock()
-				errs[i] = err
-				x.into.took = append(x.into.took, t.took...)
-				x.into.good += t.good
-				x.into.both += t.both
-			})
+	wait.Wait()
+	return cmp.Or(errs[:]...)
+}
+
+// serviceCalls measures how long an instance is busy with a call, one call after the other.
+func (b *bench) serviceCalls(ctx context.Context) error {
+	for _, s := range b.service {
+		var err error
+		if s.warm, s.good, s.both, err = s.repeat(ctx, b.effort.service); err != nil {
+			return err
 		}
-		wait.Wait()
-		for _, err := range errs {
-			if err != nil {
-				return err
-			}
+		if s.good < len(s.warm) {
+			return fmt.Errorf("%d of %d calls failed", len(s.warm)-s.good, len(s.warm))
 		}
 	}
 	return nil
 }
 
-func (b *bench) stalled(ctx context.Context, s subject, calls int) (t tailFigures, err error) {
-	f, err := s.start(ctx)
+// repeat calls a new instance. It counts the responses that are good, and of the others those for which both requests went
+// out.
+func (s *subject) repeat(ctx context.Context, calls int) (warm samples, good, both int, err error) {
+	f, err := s.run(ctx)
 	if err != nil {
-		return t, err
+		return nil, 0, 0, err
 	}
 	defer f.Stop()
 	for range calls {
-		took, ok, err := call(ctx, f, s.event)
+		took, ok, err := s.call(ctx, f)
 		if err != nil {
-			return t, err
+			return nil, 0, 0, err
 		}
-		t.took = append(t.took, took)
-		if ok && took < sandbox.Budget {
-			t.good++
+		warm = append(warm, took)
+		if ok && took < sandbox.TimeLimit {
+			good++
 		}
 	}
 	for _, line := range f.Logs() {
@@ -430,45 +300,10 @@ func (b *bench) stalled(ctx context.Context, s subject, calls int) (t tailFigure
 			Requests int `json:"idp_requests"`
 		}
 		if json.Unmarshal([]byte(line), &call) == nil && call.Outcome == "error" && call.Requests == 2 {
-			t.both++
+			both++
 		}
 	}
-	return t, nil
-}
-
-// serviceTimes measures how long an instance is busy with a call, one call after the other.
-func (b *bench) serviceTimes(ctx context.Context, m *measured) error {
-	for _, latency := range latencies {
-		s, err := real("checkToken", b.function, b.dir, slowness{always: latency})
-		if err != nil {
-			s.close()
-			return err
-		}
-		taken, err := b.back(ctx, s)
-		s.close()
-		if err != nil {
-			return err
-		}
-		m.service = append(m.service, taken)
-	}
-	return nil
-}
-
-func (b *bench) back(ctx context.Context, s subject) (samples, error) {
-	f, err := s.start(ctx)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Stop()
-	var taken samples
-	for range b.effort.service {
-		took, err := must(ctx, f, s.event)
-		if err != nil {
-			return nil, err
-		}
-		taken = append(taken, took)
-	}
-	return taken, nil
+	return warm, good, both, nil
 }
 
 // sizeOf returns the size of a file, and of a zip archive with it in.
@@ -477,39 +312,24 @@ func sizeOf(path string) (size, error) {
 	if err != nil {
 		return size{}, err
 	}
-	var n counter
-	archive := zip.NewWriter(&n)
-	w, err := archive.Create("bootstrap")
+	var archive strings.Builder
+	z := zip.NewWriter(&archive)
+	w, err := z.Create("bootstrap")
 	if err != nil {
 		return size{}, err
 	}
 	if _, err := w.Write(content); err != nil {
 		return size{}, err
 	}
-	if err := archive.Close(); err != nil {
-		return size{}, err
-	}
-	return size{int64(len(content)), int64(n)}, nil
-}
-
-// counter counts the bytes written to it.
-type counter int64
-
-func (c *counter) Write(p []byte) (int, error) {
-	*c += counter(len(p))
-	return len(p), nil
+	err = z.Close()
+	return size{int64(len(content)), int64(archive.Len())}, err
 }
 
 func machine() string {
+	text, _ := os.ReadFile("/proc/cpuinfo") // arm64's has no model
 	name := runtime.GOARCH
-	if file, err := os.Open("/proc/cpuinfo"); err == nil {
-		defer file.Close()
-		for lines := bufio.NewScanner(io.LimitReader(file, 1<<20)); lines.Scan(); {
-			if key, value, ok := strings.Cut(lines.Text(), ":"); ok && strings.TrimSpace(key) == "model name" {
-				name = strings.TrimSpace(value)
-				break
-			}
-		}
+	if found := regexp.MustCompile(`(?m)^model name\s*: (.*)$`).FindSubmatch(text); found != nil {
+		name = string(found[1])
 	}
 	return fmt.Sprintf("%d cores of %s, %s, %s", runtime.NumCPU(), name, runtime.GOOS, runtime.Version())
 }

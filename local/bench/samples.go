@@ -35,15 +35,18 @@ func ms(d time.Duration) string {
 	case v < 100:
 		return fmt.Sprintf("%.1f ms", v)
 	default:
-		return thousands(int64(v+0.5)) + " ms"
+		return thousands(int(v+0.5)) + " ms"
 	}
 }
 
 // thousands sets a comma after every third digit from the right.
-func thousands(n int64) string {
+func thousands(n int) string {
 	text := fmt.Sprint(n)
 	for i := len(text) - 3; i > 0 && text[i-1] != '-'; i -= 3 {
 		text = text[:i] + "," + text[i:]
 	}
 	return text
 }
+
+// rate is how many such calls one instance can take in a second.
+func rate(s samples) string { return thousands(int(1 / s.mean().Seconds())) }

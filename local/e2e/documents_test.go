@@ -20,7 +20,7 @@ import (
 	"mvdan.cc/sh/v3/interp"
 	"mvdan.cc/sh/v3/syntax"
 
-	"healthlake-smart-on-fhir/local/build"
+	"healthlake-smart-on-fhir/local/functionbinary"
 )
 
 var (
@@ -119,7 +119,7 @@ type commandCheck struct {
 }
 
 func newCommandCheck(t *testing.T) *commandCheck {
-	root, err := build.Root()
+	root, err := functionbinary.Root()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -14,8 +14,8 @@ import (
 	"syscall"
 	"time"
 
-	"healthlake-smart-on-fhir/local/build"
 	"healthlake-smart-on-fhir/local/e2e/internal/process"
+	"healthlake-smart-on-fhir/local/functionbinary"
 )
 
 // limit ends a run that hangs. A first run, which builds Hydra, takes a few minutes.
@@ -42,7 +42,7 @@ func run(report string) int {
 		cancel(errInterrupted)
 	}()
 
-	root, err := build.Root()
+	root, err := functionbinary.Root()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1

@@ -5,145 +5,40 @@ import (
 	"compress/gzip"
 	"encoding/json"
 	"fmt"
-	"io"
 	"maps"
-	"net/http"
 	"strings"
 	"time"
 )
 
-// active is an answer that authorizes, with members that are added to it or replace its own.
-func active(members ...map[string]any) string {
-	claims := map[string]any{
-		"active": true, "scope": "patient/*.rs", "sub": "user-4711", "token_use": "access_token",
-		"exp": time.Now().Add(time.Hour).Unix(),
+// object is a JSON object's members.
+type object map[string]any
+
+func (o object) String() string { return encoded(o) }
+
+func encoded(value any) string { return string(must(json.Marshal(value))) }
+
+// changed is an object with members that are added or replaced; nil removes one.
+func changed(good, members object) object {
+	maps.Copy(good, members)
+	maps.DeleteFunc(good, func(_ string, value any) bool { return value == nil })
+	return good
+}
+
+func in(d time.Duration) int64 { return time.Now().Add(d).Unix() }
+
+// active is a body that authorizes, with these members.
+func active(members ...object) string {
+	claims := object{
+		"active": true, "scope": "patient/*.rs", "sub": "user-4711", "token_use": "access_token", "exp": in(time.Hour),
 	}
 	for _, m := range members {
 		maps.Copy(claims, m)
 	}
-	text, err := json.Marshal(claims)
-	if err != nil {
-		panic(err) // nothing in it cannot be marshalled
-	}
-	return string(text)
+	return claims.String()
 }
 
-// says answers 200 with a body.
-func says(contentType, body string) fault {
-	return fault{answer: func(_ int, w http.ResponseWriter, _ *http.Request) bool {
-		w.Header().Set("Content-Type", contentType)
-		_, _ = io.WriteString(w, body)
-		return true
-	}}
-}
-
-func bodyFaults() group {
-	body := func(name, text, want string) row { return provider(name, says("application/json", text), want) }
-	claim := func(name string, value any, want string) row {
-		return body(fmt.Sprintf("`%s` is %s", name, short(value)), active(map[string]any{name: value}), want)
-	}
-	malformed, inactive := failed("idp_malformed"), denied("inactive")
-	return group{"The provider's answer", []row{
-		provider("a page of HTML", says("text/html", "<!DOCTYPE html><html><body>Sign in</body></html>"), malformed),
-		body("empty", "", malformed),
-		body("white space", " \r\n\t", malformed),
-		body("`null`", "null", malformed),
-		body("`true`", "true", malformed),
-		body("an array of one object that authorizes", "["+active()+"]", malformed),
-		body("a string with an object in it that authorizes", string(encoded(active())), malformed),
-		body("two objects, of which the first authorizes", active()+`{"active":false}`, malformed),
-		body("two objects, of which the second authorizes", `{"active":false}`+active(), malformed),
-		body("an object and rubbish after it", active()+"rubbish", malformed),
-		body("half of an object", active()[:20], malformed),
-		body("a comment before the object", "/* */"+active(), malformed),
-		body("a comma too many", strings.TrimSuffix(active(), "}")+",}", malformed),
-		body("`active` twice, `false` first", `{"active":false,"active":true}`, malformed),
-		body("`active` twice, `true` first", `{"active":true,"active":false}`, malformed),
-		body("`active` twice, once spelled with an escape", `{"active":false,"\u0061ctive":true}`, malformed),
-		body("a name twice in an object within", `{"active":true,"ext":{"patient":"1","patient":"2"}}`, malformed),
-		body("`active` is missing", `{"scope":"system/*.*"}`, inactive),
-		body("`Active` in place of `active`", `{"Active":true}`, inactive),
-		body("`ACTIVE` is true and `active` false", `{"ACTIVE":true,"active":false}`, inactive),
-		body("`active` is true one level too deep", `{"data":{"active":true}}`, inactive),
-		claim("active", "true", inactive),
-		claim("active", 1, inactive),
-		claim("active", nil, inactive),
-		claim("active", []bool{true}, inactive),
-		claim("active", map[string]bool{"active": true}, inactive),
-		body("`active` is false and `isAuthorized` true",
-			`{"active":false,"isAuthorized":true,"authPayload":{"isAuthorized":true}}`, inactive),
-		body("nested 30,000 levels deep",
-			`{"active":true,"x":`+strings.Repeat("[", 30000)+strings.Repeat("]", 30000)+"}", malformed),
-		body("nested 40 levels deep", `{"active":true,"x":`+strings.Repeat("[", 40)+strings.Repeat("]", 40)+"}", malformed),
-		body("nested without an end", `{"active":true,"x":`+strings.Repeat(`{"x":`, 10000), malformed),
-		body("a string that is not UTF-8", "{\"active\":true,\"sub\":\"\xff\xfe\"}", malformed),
-		body("a name that is not UTF-8", "{\"active\":true,\"\xff\":1}", malformed),
-		body("a surrogate without its other half", `{"active":true,"exp":`+inAnHour()+`,"sub":"\ud800"}`, authorized),
-		body("NUL bytes", strings.Repeat("\x00", 1000), malformed),
-		body("a NUL byte within a string", "{\"active\":true,\"sub\":\"a\x00b\"}", malformed),
-		body("a byte order mark before the object", "\ufeff"+active(), malformed),
-		provider("UTF-16", says("application/json; charset=utf-16", utf16(active())), malformed),
-		provider("Latin-1", says("application/json; charset=iso-8859-1", "{\"active\":true,\"sub\":\"J\xfcrgen\"}"), malformed),
-		provider("UTF-8 that calls itself UTF-16", says("application/json; charset=utf-16", active()), authorized),
-		provider("an object that calls itself HTML", says("text/html", active()), authorized),
-		provider("gzip, which nobody asked for", compressed(active()), malformed),
-		provider("a gzip bomb of 100 MB", compressed(`{"active":true,"x":"`+strings.Repeat("a", 100<<20)+`"}`),
-			failed("idp_too_large")),
-		body("70 KB that authorize", active(map[string]any{"x": strings.Repeat("a", 70<<10)}), failed("idp_too_large")),
-		body("10,000 names", manyNames(), failed("idp_too_large")),
-		claim("scope", 7, denied("malformed_claim")),
-		claim("scope", []any{"a", nil}, denied("malformed_claim")),
-		claim("aud", map[string]string{"a": "b"}, denied("malformed_claim")),
-		claim("token_use", "refresh_token", denied("not_an_access_token")),
-		claim("token_use", true, denied("malformed_claim")),
-		claim("iamRoleARN", "arn:aws:iam::999999999999:role/Admin", authorized),
-	}}
-}
-
-func timeFaults() group {
-	answers := func(name, members, want string) row {
-		return provider(name, says("application/json", `{"active":true,"scope":"patient/*.rs",`+members+`}`), want)
-	}
-	at := func(d time.Duration) string { return fmt.Sprint(time.Now().Add(d).Unix()) }
-	clock := func(off time.Duration) string {
-		return fmt.Sprintf(`"iat":%s,"nbf":%s,"exp":%s`, at(off), at(off), at(off+time.Hour-time.Second))
-	}
-	wrong := denied("malformed_claim")
-	return group{"Times", []row{
-		answers("provider's clock is an hour behind", clock(-time.Hour), denied("expired")),
-		answers("provider's clock is an hour ahead", clock(time.Hour), denied("not_yet_valid")),
-		answers("provider's clock is half a minute ahead", clock(30*time.Second), authorized),
-		answers("`exp` was an hour ago", `"exp":`+at(-time.Hour), denied("expired")),
-		answers("`nbf` is in an hour", `"exp":`+at(2*time.Hour)+`,"nbf":`+at(time.Hour), denied("not_yet_valid")),
-		answers("`exp` is negative", `"exp":-1`, wrong),
-		answers("`exp` is 0", `"exp":0`, denied("expired")),
-		answers("`exp` is beyond int64", `"exp":92233720368547758080`, wrong),
-		answers("`exp` is 1e400", `"exp":1e400`, wrong),
-		answers("`exp` is beyond the year 9999", `"exp":253402300800`, wrong),
-		answers("`exp` is in milliseconds", `"exp":`+inAnHour()+"000", wrong),
-		answers("`exp` has a fraction", `"exp":`+inAnHour()+".999", authorized),
-		answers("`exp` is a number in a string", `"exp":"`+inAnHour()+`"`, authorized),
-		answers("`exp` is a word", `"exp":"never"`, wrong),
-		answers("`exp` is a date", `"exp":"2999-01-01T00:00:00Z"`, wrong),
-		answers("`exp` is an object", `"exp":{"$gt":0}`, wrong),
-		answers("`exp` is missing", `"sub":"user-4711"`, authorized),
-		answers("`nbf` is negative", `"nbf":-1`, wrong),
-		answers("`iat` is beyond int64", `"iat":92233720368547758080`, wrong),
-	}}
-}
-
-func inAnHour() string { return fmt.Sprint(time.Now().Add(time.Hour).Unix()) }
-
-func encoded(value any) []byte {
-	text, err := json.Marshal(value)
-	if err != nil {
-		panic(err) // nothing in it cannot be marshalled
-	}
-	return text
-}
-
-// short is a value as the table shows it.
-func short(value any) string { return "`" + string(encoded(value)) + "`" }
+// nested is an array in an array and so on.
+func nested(levels int) string { return strings.Repeat("[", levels) + strings.Repeat("]", levels) }
 
 func utf16(text string) string {
 	wide := "\xff\xfe"
@@ -153,24 +48,124 @@ func utf16(text string) string {
 	return wide
 }
 
-func compressed(text string) fault {
+// zipped responds with a compressed body.
+func zipped(text string) fault {
 	var b bytes.Buffer
 	w := gzip.NewWriter(&b)
-	_, _ = io.WriteString(w, text)
+	_ = must(w.Write([]byte(text)))
 	_ = w.Close()
-	zipped := b.String()
-	return fault{answer: func(_ int, w http.ResponseWriter, _ *http.Request) bool {
-		w.Header().Set("Content-Type", "application/json")
-		w.Header().Set("Content-Encoding", "gzip")
-		_, _ = io.WriteString(w, zipped)
-		return true
-	}}
+	return says(200, "application/json", b.String(), "Content-Encoding", "gzip")
 }
 
-func manyNames() string {
-	names := map[string]any{}
+func bodyFaults() group {
+	const json, html = "application/json", "text/html"
+	malformed, inactive, large := failed("idp_malformed"), denied("inactive"), failed("idp_too_large")
+	wrong, notAccess := denied("malformed_claim"), denied("not_an_access_token")
+	names := object{}
 	for i := range 10000 {
 		names[fmt.Sprintf("claim%d", i)] = i
 	}
-	return active(names)
+	g := group{title: "The provider's response"}
+	for _, x := range []struct{ name, contentType, body, want string }{
+		{"a page of HTML", html, "<!DOCTYPE html><html><body>Sign in</body></html>", malformed},
+		{"empty", json, "", malformed},
+		{"white space", json, " \r\n\t", malformed},
+		{"`null`", json, "null", malformed},
+		{"`true`", json, "true", malformed},
+		{"an array of one object that authorizes", json, "[" + active() + "]", malformed},
+		{"a string with an object in it that authorizes", json, encoded(active()), malformed},
+		{"two objects, of which the first authorizes", json, active() + `{"active":false}`, malformed},
+		{"two objects, of which the second authorizes", json, `{"active":false}` + active(), malformed},
+		{"an object and garbage after it", json, active() + "garbage", malformed},
+		{"half of an object", json, active()[:20], malformed},
+		{"a comment before the object", json, "/* */" + active(), malformed},
+		{"a comma too many", json, strings.TrimSuffix(active(), "}") + ",}", malformed},
+		{"`active` twice, `false` first", json, `{"active":false,"active":true}`, malformed},
+		{"`active` twice, `true` first", json, `{"active":true,"active":false}`, malformed},
+		{"`active` twice, once spelled with an escape", json, `{"active":false,"\u0061ctive":true}`, malformed},
+		{"a name twice in an object within", json, `{"active":true,"ext":{"patient":"1","patient":"2"}}`, malformed},
+		{"`active` is missing", json, `{"scope":"system/*.*","isAuthorized":true}`, inactive},
+		{"`Active` instead of `active`", json, `{"Active":true}`, inactive},
+		{"`ACTIVE` is true and `active` false", json, `{"ACTIVE":true,"active":false}`, inactive},
+		{"`active` is true one level too deep", json, `{"data":{"active":true}}`, inactive},
+		{"`active` is false and `isAuthorized` true", json,
+			`{"active":false,"isAuthorized":true,"authPayload":{"isAuthorized":true}}`, inactive},
+		{"nested 30,000 levels deep", json, `{"active":true,"x":` + nested(30000) + "}", malformed},
+		{"nested 40 levels deep", json, `{"active":true,"x":` + nested(40) + "}", malformed},
+		{"nested without an end", json, `{"active":true,"x":` + strings.Repeat(`{"x":`, 10000), malformed},
+		{"a string that is not UTF-8", json, "{\"active\":true,\"sub\":\"\xff\xfe\"}", malformed},
+		{"a name that is not UTF-8", json, "{\"active\":true,\"\xff\":1}", malformed},
+		{"a surrogate without its other half", json, fmt.Sprintf(`{"active":true,"exp":%d,"sub":"\ud800"}`, in(time.Hour)), authorized},
+		{"NUL bytes", json, strings.Repeat("\x00", 1000), malformed},
+		{"a NUL byte within a string", json, "{\"active\":true,\"sub\":\"a\x00b\"}", malformed},
+		{"a byte order mark before the object", json, "\ufeff" + active(), malformed},
+		{"UTF-16", json + "; charset=utf-16", utf16(active()), malformed},
+		{"Latin-1", json + "; charset=iso-8859-1", "{\"active\":true,\"sub\":\"J\xfcrgen\"}", malformed},
+		{"UTF-8 that calls itself UTF-16", json + "; charset=utf-16", active(), authorized},
+		{"an object that calls itself HTML", html, active(), authorized},
+		{"70 KB that authorize", json, active(object{"x": strings.Repeat("a", 70<<10)}), large},
+		{"10,000 names", json, active(names), large},
+	} {
+		g.rows = append(g.rows, provider(x.name, says(200, x.contentType, x.body), x.want))
+	}
+	for _, x := range []struct {
+		name  string
+		value any
+		want  string
+	}{
+		{"active", "true", inactive},
+		{"active", 1, inactive},
+		{"active", nil, inactive},
+		{"active", []bool{true}, inactive},
+		{"active", object{"active": true}, inactive},
+		{"scope", 7, wrong},
+		{"scope", []any{"a", nil}, wrong},
+		{"aud", object{"a": "b"}, wrong},
+		{"token_use", "refresh_token", notAccess},
+		{"token_use", "id", notAccess},
+		{"token_use", true, wrong},
+		{"token_type", "refresh_token", notAccess},
+		{"iamRoleARN", "arn:aws:iam::999999999999:role/Admin", authorized},
+	} {
+		name := fmt.Sprintf("`%s` is `%s`", x.name, encoded(x.value))
+		g.rows = append(g.rows, provider(name, says(200, json, active(object{x.name: x.value})), x.want))
+	}
+	g.rows = append(g.rows,
+		provider("gzip that was not asked for", zipped(active()), malformed),
+		provider("a gzip bomb of 100 MB", zipped(`{"active":true,"x":"`+strings.Repeat("a", 100<<20)+`"}`), large))
+	return g
+}
+
+func timeFaults() group {
+	clock := func(off time.Duration) string {
+		return fmt.Sprintf(`"iat":%d,"nbf":%d,"exp":%d`, in(off), in(off), in(off+time.Hour-time.Second))
+	}
+	hour := fmt.Sprint(in(time.Hour))
+	wrong, expired, early := denied("malformed_claim"), denied("expired"), denied("not_yet_valid")
+	g := group{title: "Times"}
+	for _, x := range []struct{ name, members, want string }{
+		{"provider's clock is an hour behind", clock(-time.Hour), expired},
+		{"provider's clock is an hour ahead", clock(time.Hour), early},
+		{"provider's clock is half a minute ahead", clock(30 * time.Second), authorized},
+		{"`exp` was an hour ago", fmt.Sprintf(`"exp":%d`, in(-time.Hour)), expired},
+		{"`nbf` is in an hour", fmt.Sprintf(`"exp":%d,"nbf":%s`, in(2*time.Hour), hour), early},
+		{"`exp` is negative", `"exp":-1`, wrong},
+		{"`exp` is 0", `"exp":0`, expired},
+		{"`exp` is beyond int64", `"exp":92233720368547758080`, wrong},
+		{"`exp` is 1e400", `"exp":1e400`, wrong},
+		{"`exp` is beyond the year 9999", `"exp":253402300800`, wrong},
+		{"`exp` is in milliseconds", `"exp":` + hour + "000", wrong},
+		{"`exp` has a fraction", `"exp":` + hour + ".999", authorized},
+		{"`exp` is a number in a string", `"exp":"` + hour + `"`, authorized},
+		{"`exp` is a word", `"exp":"never"`, wrong},
+		{"`exp` is a date", `"exp":"2999-01-01T00:00:00Z"`, wrong},
+		{"`exp` is an object", `"exp":{"$gt":0}`, wrong},
+		{"`exp` is missing", `"sub":"user-4711"`, authorized},
+		{"`nbf` is negative", `"nbf":-1`, wrong},
+		{"`iat` is beyond int64", `"iat":92233720368547758080`, wrong},
+	} {
+		body := `{"active":true,"scope":"patient/*.rs",` + x.members + `}`
+		g.rows = append(g.rows, provider(x.name, says(200, "application/json", body), x.want))
+	}
+	return g
 }

@@ -1,6 +1,7 @@
 package faults
 
 import (
+	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -9,34 +10,36 @@ import (
 	"crypto/x509/pkix"
 	"encoding/pem"
 	"io"
+	"log"
+	"maps"
 	"math/big"
 	"net"
 	"net/http"
 	"net/http/httputil"
 	"net/url"
 	"os"
+	"path/filepath"
+	"slices"
 	"sync"
+	"testing"
 	"time"
 )
 
-// fault says what a front does in place of passing requests on. The zero value is no fault.
+// fault says what a front does instead of passing requests on. The zero value is no fault.
 type fault struct {
-	refuse bool           // connections are refused
-	conn   func(net.Conn) // has every new connection to itself, before TLS, and closes it
-	config *tls.Config    // in place of the good one
-	answer answer
+	refuse  bool           // connections are refused
+	conn    func(net.Conn) // has every new connection to itself, before TLS; it is closed afterwards
+	config  *tls.Config    // instead of the good one
+	respond responder
 }
 
-// answer answers the n-th request since the fault began, counted from 1. With false the request is passed on.
-type answer func(n int, w http.ResponseWriter, r *http.Request) bool
+// responder responds to the n-th request since the fault began, counted from 1. With false the request is passed on.
+type responder func(n int, w http.ResponseWriter, r *http.Request) bool
 
 // front terminates TLS before the identity provider, as a load balancer does, and brings about the faults.
 type front struct {
-	target  *url.URL
-	address string
+	url     string
 	trusted string // the path of a file with the one certificate authority that the function trusts
-	ca      authority
-	good    *tls.Config
 	server  *http.Server
 
 	mu       sync.Mutex
@@ -46,105 +49,69 @@ type front struct {
 	conns    map[*conn]bool
 }
 
-func newFront(target string) (*front, error) {
-	f := &front{address: "127.0.0.1:0", conns: map[*conn]bool{}}
-	var err error
-	if f.target, err = url.Parse(target); err != nil {
-		return nil, err
+// newFront starts a front before target, until the test ends.
+func newFront(t *testing.T, target string) *front {
+	backend := must(url.Parse(target))
+	silent := log.New(io.Discard, "", 0) // connections break all the time
+	proxy := httputil.NewSingleHostReverseProxy(backend)
+	proxy.Transport, proxy.ErrorLog = &http.Transport{}, silent // no proxy of the environment's for loopback
+	f := &front{url: "https://127.0.0.1:0", trusted: filepath.Join(t.TempDir(), "trusted.pem"), conns: map[*conn]bool{}}
+	certificate := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: authority().Certificate[0]})
+	if err := os.WriteFile(f.trusted, certificate, 0o600); err != nil {
+		t.Fatal(err)
 	}
-	if f.ca, err = newAuthority(); err != nil {
-		return nil, err
-	}
-	file, err := os.CreateTemp("", "trusted-*.pem")
-	if err != nil {
-		return nil, err
-	}
-	f.trusted = file.Name()
-	if _, err := file.Write(f.ca.pem); err != nil {
-		return nil, err
-	}
-	if err := file.Close(); err != nil {
-		return nil, err
-	}
-	certificate, err := f.ca.issue(x509.Certificate{IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}})
-	if err != nil {
-		return nil, err
-	}
-	f.good = &tls.Config{Certificates: []tls.Certificate{certificate}}
-	proxy := httputil.NewSingleHostReverseProxy(&url.URL{Scheme: f.target.Scheme, Host: f.target.Host})
-	proxy.Transport = &http.Transport{} // no environment proxy for loopback
-	proxy.ErrorLog = discard()
-	f.server = &http.Server{
-		Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			f.mu.Lock()
-			f.requests++
-			n, answer := f.requests, f.fault.answer
-			f.mu.Unlock()
-			if answer == nil || !answer(n, w, r) {
-				proxy.ServeHTTP(w, r)
-			}
-		}),
-		ErrorLog: discard(),
-	}
-	return f, f.listen()
+	f.server = &http.Server{ErrorLog: silent, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		f.mu.Lock()
+		f.requests++
+		n, respond := f.requests, f.fault.respond
+		f.mu.Unlock()
+		if respond == nil || !respond(n, w, r) {
+			proxy.ServeHTTP(w, r)
+		}
+	})}
+	f.strike(fault{})
+	t.Cleanup(func() { _ = f.server.Close() })
+	return f
 }
 
-// url is the endpoint behind the front as the function is to know it.
-func (f *front) url() string { return "https://" + f.address + f.target.Path }
-
-func (f *front) listen() error {
-	listener, err := net.Listen("tcp", f.address)
-	if err != nil {
-		return err
-	}
-	f.address = listener.Addr().String()
-	f.listener = listener
-	go func() { _ = f.server.Serve(&faulty{listener, f}) }() // ends when the listener is closed
-	return nil
-}
-
-// strike begins a fault and ends the one before. Faults of connections and of TLS close the connections that are open, so
-// that the function must make new ones.
+// strike begins a fault and ends the one before. Faults of connections and of TLS close the open connections, so that the
+// function must make new ones.
 func (f *front) strike(x fault) {
 	f.mu.Lock()
 	f.fault, f.requests = x, 0
-	listener := f.listener
-	if x.refuse {
+	if x.refuse && f.listener != nil {
+		_ = f.listener.Close()
 		f.listener = nil
 	}
+	if !x.refuse && f.listener == nil {
+		f.listener = must(net.Listen("tcp", must(url.Parse(f.url)).Host)) // after the first time, the same port
+		f.url = "https://" + f.listener.Addr().String()
+		go func(l net.Listener) { _ = f.server.Serve(&faulty{l, f}) }(f.listener) // ends when the listener is closed
+	}
 	f.mu.Unlock()
-	if x.refuse && listener != nil {
-		_ = listener.Close()
-	}
-	if !x.refuse && listener == nil {
-		if err := f.listen(); err != nil {
-			panic(err) // the port was ours a moment ago
-		}
-	}
 	if x.refuse || x.conn != nil || x.config != nil {
 		f.closeConnections()
 	}
 }
 
-// closeConnections closes every open connection in good order.
-func (f *front) closeConnections() { f.each(func(c *conn) { _ = c.Close() }) }
-
-// mute lets the connections that are open stay open, but nothing comes through them any more.
-func (f *front) mute() {
-	f.each(func(c *conn) { c.once.Do(func() { close(c.muted) }) })
-}
-
-func (f *front) each(do func(*conn)) {
+func (f *front) open() []*conn {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	for c := range f.conns {
-		do(c)
+	return slices.Collect(maps.Keys(f.conns))
+}
+
+// closeConnections closes every open connection in good order.
+func (f *front) closeConnections() {
+	for _, c := range f.open() {
+		_ = c.Close()
 	}
 }
 
-func (f *front) close() {
-	_ = f.server.Close()
-	_ = os.Remove(f.trusted)
+// mute keeps the open connections open, but nothing comes through them any more.
+func (f *front) mute() {
+	for _, c := range f.open() {
+		c.mute()
+	}
 }
 
 // faulty is the listener that brings about the faults of connections and TLS.
@@ -159,163 +126,184 @@ func (l *faulty) Accept() (net.Conn, error) {
 		if err != nil {
 			return nil, err
 		}
-		f := l.front
-		c := &conn{Conn: inner, front: f, muted: make(chan struct{}), closed: make(chan struct{})}
-		f.mu.Lock()
-		f.conns[c] = true
-		take, config := f.fault.conn, f.fault.config
-		f.mu.Unlock()
-		if take != nil {
-			go take(c)
-			continue
+		c := &conn{Conn: inner, front: l.front}
+		c.muted, c.mute = context.WithCancel(context.Background())
+		c.closed, c.shut = context.WithCancel(context.Background())
+		l.front.mu.Lock()
+		l.front.conns[c] = true
+		x := l.front.fault
+		l.front.mu.Unlock()
+		switch {
+		case x.conn != nil:
+			go func() { x.conn(c); _ = c.Close() }()
+		case x.config != nil:
+			return tls.Server(c, x.config), nil
+		default:
+			return tls.Server(c, goodTLS()), nil
 		}
-		if config == nil {
-			config = f.good
-		}
-		return tls.Server(c, config), nil
 	}
 }
 
 // conn is a TCP connection that can fall silent.
 type conn struct {
 	net.Conn
-	front  *front
-	once   sync.Once
-	muted  chan struct{}
-	shut   sync.Once
-	closed chan struct{}
+	front         *front
+	muted, closed context.Context
+	mute, shut    context.CancelFunc
 }
 
 func (c *conn) Read(p []byte) (int, error) {
 	n, err := c.Conn.Read(p)
-	select {
-	case <-c.muted:
-		if err == nil {
-			<-c.closed
-			return 0, net.ErrClosed
-		}
-	default:
+	if err == nil && c.muted.Err() != nil {
+		<-c.closed.Done()
+		return 0, net.ErrClosed
 	}
 	return n, err
 }
 
 func (c *conn) Close() error {
-	err := net.ErrClosed
-	c.shut.Do(func() {
-		close(c.closed)
-		err = c.Conn.Close()
-		go func() { // the caller may hold the lock
-			c.front.mu.Lock()
-			defer c.front.mu.Unlock()
-			delete(c.front.conns, c)
-		}()
-	})
-	return err
+	c.shut()
+	c.front.mu.Lock()
+	delete(c.front.conns, c)
+	c.front.mu.Unlock()
+	return c.Conn.Close()
 }
 
-// reset makes the close that follows a reset.
+// reset closes a connection so that the other end sees a reset.
 func reset(c net.Conn) {
-	for {
-		switch inner := c.(type) {
-		case *tls.Conn:
-			c = inner.NetConn()
-		case *conn:
-			c = inner.Conn
-		case *net.TCPConn:
-			_ = inner.SetLinger(0)
-			_ = inner.Close()
-			return
-		default:
-			panic("not a connection of the front's")
-		}
+	if inner, ok := c.(*tls.Conn); ok {
+		c = inner.NetConn()
 	}
+	if inner, ok := c.(*conn); ok {
+		c = inner.Conn
+	}
+	_ = c.(*net.TCPConn).SetLinger(0)
+	_ = c.Close()
 }
 
-// raw answers a request by writing to the connection itself, which is closed afterwards.
-func raw(do func(net.Conn)) answer {
-	return func(_ int, w http.ResponseWriter, r *http.Request) bool {
+// raw responds to a request by writing to the connection itself, which is closed afterwards.
+func raw(do func(net.Conn)) fault {
+	return fault{respond: func(_ int, w http.ResponseWriter, r *http.Request) bool {
 		_, _ = io.Copy(io.Discard, r.Body)
 		c, _, err := http.NewResponseController(w).Hijack()
 		if err != nil {
-			panic(err) // HTTP/1.1 connections can be taken over
+			panic(err) // HTTP/1.1 connections can be hijacked
 		}
 		defer c.Close()
 		do(c)
 		return true
-	}
+	}}
+}
+
+// says responds with a status and a body.
+func says(status int, contentType, body string, headers ...string) fault {
+	return fault{respond: func(_ int, w http.ResponseWriter, _ *http.Request) bool {
+		w.Header().Set("Content-Type", contentType)
+		for i := 0; i+1 < len(headers); i += 2 {
+			w.Header().Set(headers[i], headers[i+1])
+		}
+		w.WriteHeader(status)
+		_, _ = io.WriteString(w, body)
+		return true
+	}}
+}
+
+// late passes every request on, but only after d.
+func late(d time.Duration) fault {
+	return fault{respond: func(_ int, _ http.ResponseWriter, r *http.Request) bool {
+		select {
+		case <-time.After(d):
+		case <-r.Context().Done():
+		}
+		return false
+	}}
+}
+
+// first meets the first request alone.
+func first(x fault) fault {
+	return fault{respond: func(n int, w http.ResponseWriter, r *http.Request) bool { return n == 1 && x.respond(n, w, r) }}
 }
 
 // hold keeps a connection open until the other end closes it.
 func hold(c net.Conn) { _, _ = io.Copy(io.Discard, c) }
 
-// drip writes text a byte a second, until all of it is written or the other end is gone.
-func drip(c net.Conn, text string) {
-	gone := make(chan struct{})
-	go func() { hold(c); close(gone) }()
-	for i := range len(text) {
-		if _, err := io.WriteString(c, text[i:i+1]); err != nil {
-			return
-		}
-		select {
-		case <-time.After(time.Second):
-		case <-gone:
-			return
+// drip writes text, a byte a second, until all of it is written or the other end is gone.
+func drip(text string) func(net.Conn) {
+	return func(c net.Conn) {
+		gone := make(chan struct{})
+		go func() { hold(c); close(gone) }()
+		for i := range len(text) {
+			_, err := io.WriteString(c, text[i:i+1])
+			select {
+			case <-time.After(time.Second):
+			case <-gone:
+				return
+			}
+			if err != nil {
+				return
+			}
 		}
 	}
 }
 
 // flood writes text over and over, until limit bytes are written or the other end is gone.
-func flood(c net.Conn, text string, limit int) {
-	go hold(c)
-	for written := 0; written < limit; written += len(text) {
-		if _, err := io.WriteString(c, text); err != nil {
-			return
+func flood(text string, limit int) func(net.Conn) {
+	return func(c net.Conn) {
+		go hold(c)
+		for written := 0; written < limit; written += len(text) {
+			if _, err := io.WriteString(c, text); err != nil {
+				return
+			}
 		}
 	}
 }
 
-// authority is a certificate authority.
-type authority struct {
-	certificate *x509.Certificate
-	key         *ecdsa.PrivateKey
-	pem         []byte
+var (
+	here      = []net.IP{net.IPv4(127, 0, 0, 1)}
+	authority = sync.OnceValue(newAuthority)
+	goodTLS   = sync.OnceValue(func() *tls.Config { return serving(authority(), x509.Certificate{IPAddresses: here}) })
+)
+
+func newAuthority() tls.Certificate {
+	return issue(nil, x509.Certificate{Subject: pkix.Name{CommonName: "Test authority"}, IsCA: true, BasicConstraintsValid: true,
+		KeyUsage: x509.KeyUsageCertSign})
 }
 
-func newAuthority() (authority, error) {
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		return authority{}, err
-	}
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "Authority of a test"}, IsCA: true,
-		BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign,
-		NotBefore: time.Now().Add(-48 * time.Hour), NotAfter: time.Now().Add(48 * time.Hour),
-	}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
-	if err != nil {
-		return authority{}, err
-	}
-	certificate, err := x509.ParseCertificate(der)
-	if err != nil {
-		return authority{}, err
-	}
-	return authority{certificate, key, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})}, nil
+// serving is the configuration of a server with a certificate by this authority.
+func serving(by tls.Certificate, template x509.Certificate) *tls.Config {
+	template.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}
+	return &tls.Config{Certificates: []tls.Certificate{issue(&by, template)}}
 }
 
-// issue signs a certificate for a server; without times it is valid for a day.
-func (a authority) issue(template x509.Certificate) (tls.Certificate, error) {
+// issue makes a certificate by an authority, or by itself; without times it is valid for a day.
+func issue(by *tls.Certificate, template x509.Certificate) tls.Certificate {
 	if template.NotAfter.IsZero() {
 		template.NotBefore, template.NotAfter = time.Now().Add(-time.Hour), time.Now().Add(24*time.Hour)
 	}
 	template.SerialNumber = big.NewInt(time.Now().UnixNano())
-	template.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		return tls.Certificate{}, err
+	key := must(ecdsa.GenerateKey(elliptic.P256(), rand.Reader))
+	if by == nil {
+		by = &tls.Certificate{Leaf: &template, PrivateKey: key}
 	}
-	der, err := x509.CreateCertificate(rand.Reader, &template, a.certificate, key.Public(), a.key)
+	der := must(x509.CreateCertificate(rand.Reader, &template, by.Leaf, key.Public(), by.PrivateKey))
+	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key, Leaf: must(x509.ParseCertificate(der))}
+}
+
+// trap is a host that the function trusts as it does the provider, and that it must not call.
+func (s *scene) trap(body string) (url string) {
+	other := newFront(s.t, s.IDP.URL)
+	other.strike(fault{respond: func(_ int, w http.ResponseWriter, _ *http.Request) bool {
+		s.t.Error("another host than the provider was called")
+		_, _ = io.WriteString(w, body)
+		return true
+	}})
+	return other.url
+}
+
+// must is for what fails only where the test itself is wrong, or the machine.
+func must[T any](value T, err error) T {
 	if err != nil {
-		return tls.Certificate{}, err
+		panic(err)
 	}
-	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, nil
+	return value
 }

@@ -1,12 +1,8 @@
 package faults
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
-	"maps"
-	"net/http"
-	"slices"
 	"strings"
 	"time"
 
@@ -19,149 +15,122 @@ const rest = 11 * time.Second
 
 var noKeys, unknownKey = failed("keys_unavailable"), denied("unknown_key")
 
-// good is the provider's key set, as text.
-func good() string { return keySet(signing()[0].JWK(), signing()[1].JWK()) }
+var keySet = idp.KeySet
 
-func keySet(jwks ...any) string { return string(encoded(idp.KeySet(jwks...))) }
+// with is the public half of a key with other members; nil removes one.
+func with(k idp.Key, members object) object { return changed(k.JWK(), members) }
 
-// with is the public half of a key with other members; nil leaves one out.
-func with(k idp.Key, members map[string]any) map[string]any {
-	jwk := k.JWK()
-	maps.Copy(jwk, members)
-	maps.DeleteFunc(jwk, func(_ string, value any) bool { return value == nil })
-	return jwk
-}
+// byAStranger is HealthLake's event with a token by a key that the provider does not show.
+func byAStranger(string) []byte { return sandbox.Event(signed(stranger(), nil, nil)) }
 
-// keyFaults are those of the endpoint of the keys: the connection, TLS, HTTP, and answers that are no key set.
+// look makes the function look for an unknown key. Its response does not matter.
+func look(s *scene) { s.call(byAStranger("")) }
+
+// keyFaults are those of the endpoint of the keys: the connection, TLS, HTTP, and responses that are no key set.
 func keyFaults() []row {
+	key := encoded(signing()[0].JWK())
+	good := keySet(signing()[0].JWK(), signing()[1].JWK())
+	padded := func(kilobytes int) string {
+		return strings.TrimSuffix(good, "}") + `,"x":"` + strings.Repeat("x", kilobytes<<10) + `"}`
+	}
 	var rows []row
-	for _, g := range []group{connectionFaults(), tlsFaults()} {
-		for _, r := range g.rows {
-			if !r.cold && r.times == 0 { // not those that are about introspection alone
-				rows = append(rows, row{fault: r.fault, strike: r.strike, slow: slices.Equal(r.want, timeout)})
-			}
+	for _, r := range append(connectionFaults().rows, tlsFaults().rows...) {
+		if !r.cold && r.times == 0 { // not those that are about introspection alone
+			r.slow = r.want == timeout
+			rows = append(rows, r)
 		}
 	}
-	for _, code := range redirects {
-		rows = append(rows, redirect(fmt.Sprintf("%d to another host, which has these keys", code), code, good(), noKeys))
-	}
+	rows = append(rows, redirects("which has these keys", good, "")...)
 	for _, code := range []int{201, 401, 403, 404, 429, 500, 502, 503, 504} {
-		rows = append(rows, provider(fmt.Sprintf("%d %s, with the keys", code, http.StatusText(code)), status(code, good())))
+		rows = append(rows, provider(status(code)+", with the keys", says(code, "application/json", good), ""))
 	}
-	for _, r := range []struct{ name, body string }{
+	for _, x := range []struct{ name, body string }{
 		{"a page of HTML", "<!DOCTYPE html><html><body>Sign in</body></html>"},
 		{"empty", ""},
 		{"`null`", "null"},
 		{"`{}`", "{}"},
-		{"an array of the keys", "[" + string(encoded(signing()[0].JWK())) + "]"},
+		{"an array of the keys", "[" + key + "]"},
 		{"`keys` is empty", keySet()},
 		{"`keys` is null", `{"keys":null}`},
-		{"`keys` is one key, not an array", `{"keys":` + string(encoded(signing()[0].JWK())) + `}`},
-		{"half of the keys", good()[:len(good())/2]},
-		{"the keys and rubbish after them", good() + "rubbish"},
-		{"the keys twice, one document after the other", good() + good()},
-		{"a byte order mark before the keys", "\ufeff" + good()},
-		{"UTF-16", utf16(good())},
-		{"nested 30,000 levels deep", `{"keys":[` + strings.Repeat("[", 30000) + strings.Repeat("]", 30000) + "]}"},
-		{"300 KB with the keys in it", strings.TrimSuffix(good(), "}") + `,"x":"` + strings.Repeat("x", 300<<10) + `"}`},
+		{"`keys` is one key, not an array", `{"keys":` + key + `}`},
+		{"half of the keys", good[:len(good)/2]},
+		{"the keys and garbage after them", good + "garbage"},
+		{"the keys twice, one document after the other", good + good},
+		{"a byte order mark before the keys", "\ufeff" + good},
+		{"UTF-16", utf16(good)},
+		{"nested 30,000 levels deep", `{"keys":` + nested(30001) + `}`},
+		{"300 KB with the keys in it", padded(300)},
 	} {
-		rows = append(rows, provider(r.name, says("application/json", r.body)))
+		rows = append(rows, provider(x.name, says(200, "application/json", x.body), ""))
 	}
-	bomb := compressed(strings.TrimSuffix(good(), "}") + `,"x":"` + strings.Repeat("x", 100<<20) + `"}`)
 	return append(rows,
-		provider("gzip, which nobody asked for", compressed(good())),
-		provider("a gzip bomb of 100 MB", bomb),
+		provider("gzip that was not asked for", zipped(good), ""),
+		provider("a gzip bomb of 100 MB", zipped(padded(100<<10)), ""),
 	)
 }
 
 // keyFaultsAtStart are there when the function starts, so that it has no key to verify anything with.
 func keyFaultsAtStart() group {
 	g := group{title: "JWT: the provider's keys, from the start"}
-	for _, r := range keyFaults() {
-		strike := r.strike
-		r.want, r.verified, r.cold, r.strike = []string{noKeys}, true, true, nil
-		r.before = func(s *scene, _ map[string]string) { strike(s) }
+	add := func(r row, want string) {
+		r.want, r.verified, r.cold = want, true, true
 		g.rows = append(g.rows, r)
 	}
-	delayed := func(ms int, want string) row {
-		d := time.Duration(ms) * time.Millisecond
-		return row{
-			fault: fmt.Sprintf("the keys come after %d ms", ms), want: []string{want}, verified: true, cold: true, slow: true,
-			before: func(s *scene, _ map[string]string) { s.front.strike(fault{answer: late(d)}) },
-		}
+	for _, r := range keyFaults() {
+		add(r, noKeys)
 	}
-	over := row{
-		fault: "takes the request and never answers, but only while the function starts", want: []string{authorized},
-		verified: true, cold: true, slow: true,
-		before: func(s *scene, _ map[string]string) { s.front.strike(fault{answer: raw(hold)}) },
-		strike: func(s *scene) { s.front.strike(fault{}) },
-	}
-	g.rows = append(g.rows, delayed(400, authorized),
-		delayed(700, authorized), delayed(2000, noKeys), over)
+	add(provider("the keys come after 400 ms", late(400*time.Millisecond), ""), authorized)
+	add(provider("the keys come after 700 ms", late(700*time.Millisecond), ""), authorized)
+	add(provider("the keys come after 2000 ms", late(2*time.Second), ""), noKeys)
+	hanging := provider("takes the request and never responds, but only while the function starts", raw(hold), "")
+	hanging.brief = true
+	add(hanging, authorized)
 	return g
 }
 
 // keyFaultsLater come when the keys are known, and a token by another key makes the function look for it.
 func keyFaultsLater() group {
 	g := group{title: "JWT: the provider's keys, when they are known and a token names another one"}
-	later := func(r row) {
-		r.want, r.verified, r.lasting, r.event = []string{noKeys}, true, true, byAStranger
-		r.age, r.slow = max(r.age, rest), true
+	add := func(r row) {
+		r.want, r.verified, r.lasting, r.event, r.age = noKeys, true, true, byAStranger, max(r.age, rest)
 		g.rows = append(g.rows, r)
 	}
 	for _, r := range keyFaults() {
-		later(r)
+		add(r)
 	}
-	later(provider("the keys come after 2000 ms", fault{answer: late(2 * time.Second)}))
-	later(row{
-		fault: "takes the request and never answers, and Secrets Manager takes 5 s when the secret is a minute old",
+	add(provider("the keys come after 2000 ms", late(2*time.Second), ""))
+	add(row{
+		fault: "takes the request and never responds, nor does Secrets Manager when the secret is a minute old",
 		age:   61 * time.Second,
-		strike: func(s *scene) {
-			s.Secrets.SetFault(slowSecrets)
-			s.front.strike(fault{answer: raw(hold)})
-		},
+		stage: func(s *scene) { s.Secrets.SetFault(silence); s.front.strike(raw(hold)) },
 	})
 	return g
 }
 
-// byAStranger is HealthLake's event with a token by a key that the provider does not show.
-func byAStranger(string) []byte { return sandbox.Event(signed(stranger(), nil, nil)) }
-
-// send sends an event whose answer does not matter.
-func (s *scene) send(event []byte) {
-	if _, err := s.Function.Invoke(context.Background(), event); err != nil {
-		panic(err) // the process is there
-	}
-}
-
-// forged is a token that names a known key and is signed by another.
-func forged() string { return signed(stranger(), map[string]any{"kid": signing()[0].ID}, nil) }
-
-// keySets have keys in them that must not verify a signature, or ones beside the good one that must not be in its way.
+// keySets contain keys that must not verify a signature, or keys beside the good one that must not be in its way.
 func keySets() group {
 	g := group{title: "JWT: what is in the key set"}
 	add := func(name, want string, again time.Duration, jwks ...any) {
-		g.rows = append(g.rows, row{
-			fault: name, want: []string{want}, verified: true, cold: true, again: again, slow: again > 0,
-			before: func(s *scene, _ map[string]string) { s.front.strike(says("application/json", keySet(jwks...))) },
-		})
+		r := provider(name, says(200, "application/json", keySet(jwks...)), want)
+		r.verified, r.cold, r.again = true, true, again
+		g.rows = append(g.rows, r)
 	}
-	key, ec, weak := signing()[0], signing()[1], weakKey()
+	key, ec := signing()[0], signing()[1]
 	for _, bad := range []struct {
 		name string
 		jwk  any
 	}{
-		{"is for encryption", with(key, map[string]any{"use": "enc"})},
-		{"has a `use` that nobody knows", with(key, map[string]any{"use": "any"})},
-		{"has 1024 bits", weak.JWK()},
-		{"is symmetric", map[string]any{"kty": "oct", "kid": key.ID, "k": key.JWK()["n"]}},
+		{"is for encryption", with(key, object{"use": "enc"})},
+		{"has an unknown `use`", with(key, object{"use": "any"})},
+		{"has 1024 bits", idp.NewRSAKey(key.ID, 1024).JWK()},
+		{"is symmetric", object{"kty": "oct", "kid": key.ID, "k": key.JWK()["n"]}},
 		{"is private", privateJWK(key)},
-		{"is of a type that nobody knows", with(key, map[string]any{"kty": "XYZ"})},
-		{"has no modulus", with(key, map[string]any{"n": nil})},
-		{"has a modulus that is no base64", with(key, map[string]any{"n": "$$$"})},
-		{"has exponent 0", with(key, map[string]any{"e": "AA"})},
-		{"is a point that is not on its curve", with(ec, map[string]any{"x": ec.JWK()["y"]})},
-		{"is on a curve that nobody knows", with(ec, map[string]any{"crv": "P-257"})},
+		{"is of an unknown type", with(key, object{"kty": "XYZ"})},
+		{"has no modulus", with(key, object{"n": nil})},
+		{"has a modulus that is not base64", with(key, object{"n": "$$$"})},
+		{"has exponent 0", with(key, object{"e": "AA"})},
+		{"is a point that is not on its curve", with(ec, object{"x": ec.JWK()["y"]})},
+		{"is on an unknown curve", with(ec, object{"crv": "P-257"})},
 		{"is `null`", json.RawMessage("null")},
 		{"is a number", 7},
 		{"is an array", []any{key.JWK()}},
@@ -170,96 +139,67 @@ func keySets() group {
 		add("a key "+bad.name+", and the good one comes after it", authorized, 0, bad.jwk, key.JWK())
 		add("a key "+bad.name+", and the good one comes before it", authorized, 0, key.JWK(), bad.jwk)
 	}
-	another := with(stranger(), map[string]any{"kid": key.ID})
+	another := with(stranger(), object{"kid": key.ID})
 	add("two keys have the id, and the second one is the good one", authorized, 0, another, key.JWK())
 	add("two keys have the id, and the first one is the good one", authorized, 0, key.JWK(), another)
-	add("the key has another `alg`", unknownKey, rest, with(key, map[string]any{"alg": "RS512"}))
-	add("the key has the `alg` of a symmetric one", unknownKey, rest, with(key, map[string]any{"alg": "HS256"}))
-	add("the key has no id, and the token names one", unknownKey, rest, with(key, map[string]any{"kid": nil}))
-	add("the key's id differs in case", unknownKey, rest, with(key, map[string]any{"kid": strings.ToUpper(key.ID)}))
-	// A known key that did not sign is not looked for again until another one is missing.
-	g.rows = append(g.rows, row{
-		fault: "another key has the good one's id, until a token by an unknown key has made the function look",
-		want:  []string{denied("bad_signature")}, verified: true, cold: true, slow: true,
-		before: func(s *scene, _ map[string]string) { s.front.strike(says("application/json", keySet(another))) },
-		lift:   func(s *scene) { time.Sleep(rest); s.send(byAStranger("")) },
-	})
+	add("the key has another `alg`", unknownKey, rest, with(key, object{"alg": "RS512"}))
+	add("the key has the `alg` of a symmetric one", unknownKey, rest, with(key, object{"alg": "HS256"}))
+	add("the key has no id, and the token names one", unknownKey, rest, with(key, object{"kid": nil}))
+	add("the key's id differs in case", unknownKey, rest, with(key, object{"kid": strings.ToUpper(key.ID)}))
+	add("another key has the good one's id, until a token by an unknown key has made the function look", denied("bad_signature"), 0,
+		another)
+	// The function does not refetch for a known key that did not sign, only for an unknown one.
+	last := &g.rows[len(g.rows)-1]
+	last.slow, last.lift = true, func(s *scene) { time.Sleep(rest); look(s) }
 	return g
 }
 
 // rotations are changes of the provider's keys, and tokens that name keys which are not there.
 func rotations() group {
-	show := func(keys ...idp.Key) func(*scene) { return func(s *scene) { s.IDP.SetKeys(keys...) } }
 	all := append([]idp.Key{stranger()}, signing()...)
-	// withdraw replaces the keys and has the function notice.
-	withdraw := func(s *scene) {
-		s.IDP.SetKeys(ecKey("ec-2"))
-		s.send(byAStranger(""))
-	}
-	// silent stops the process while the provider gets a new key and the connection to it dies.
-	silent := func(s *scene) {
-		s.IDP.SetKeys(all...)
-		s.freeze(time.Minute, (*front).mute)
-	}
-	asked := func(least, most int) func(*scene) error {
-		return func(s *scene) error {
-			if n := s.IDP.KeyRequests(); n < least || n > most {
+	show := func(s *scene) { s.IDP.SetKeys(all...) }
+	forged := sandbox.Event(signed(stranger(), object{"kid": signing()[0].ID}, nil))
+	g := group{title: "JWT: keys that come and go"}
+	// add has the keys asked for at least and at most so often; 0 is any number.
+	add := func(r row, least, most int) {
+		r.verified = true
+		r.after = func(s *scene) error {
+			if n := s.IDP.KeyRequests(); most > 0 && (n < least || n > most) {
 				return fmt.Errorf("the keys were asked for %d times, want %d to %d", n, least, most)
 			}
 			return nil
 		}
+		g.rows = append(g.rows, r)
 	}
-	pause := func(d time.Duration) func(*scene) { return func(*scene) { time.Sleep(d) } }
-	return group{"JWT: keys that come and go", []row{
-		{
-			fault: "a new key, ten seconds after the keys were fetched", want: []string{authorized}, verified: true,
-			age: rest, slow: true, strike: show(all...), event: byAStranger, after: asked(2, 2),
-		},
-		{
-			fault: "a new key, at once after the keys were fetched", want: []string{unknownKey}, verified: true,
-			strike: show(all...), event: byAStranger, after: asked(1, 1),
-		},
-		{
-			fault: "a new key, and neither it nor the token has an id, ten seconds after the keys were fetched",
-			want:  []string{authorized}, verified: true, age: rest, slow: true, strike: show(all...),
-			event: func(string) []byte { return sandbox.Event(signed(stranger(), map[string]any{"kid": nil}, nil)) }, after: asked(2, 2),
-		},
-		{
-			fault: "20 tokens whose signature another key made, and then a new key", want: []string{authorized}, verified: true,
-			age: rest, slow: true, event: byAStranger, after: asked(2, 2),
-			strike: func(s *scene) {
-				for range 20 {
-					s.send(sandbox.Event(forged()))
-				}
-				s.IDP.SetKeys(all...)
-			},
-		},
-		{
-			fault: "the key is withdrawn, and a token by another one has made the function look",
-			want:  []string{unknownKey}, verified: true, age: rest, slow: true, strike: withdraw,
-			lift: show(signing()...), again: rest,
-		},
-		{
-			fault: "200 tokens with an unknown key at once, for which the keys are fetched once", want: []string{unknownKey},
-			verified: true, age: rest, slow: true, times: 200, event: byAStranger, after: asked(2, 2),
-		},
-		{
-			fault: "250 tokens with an unknown key within half a minute, for which the keys are fetched every ten seconds",
-			want:  []string{unknownKey}, verified: true, slow: true, times: 250, strike: pause(100 * time.Millisecond),
-			event: byAStranger, after: asked(3, 4),
-		},
-		{
-			fault: "100 tokens with an unknown key while connections are refused", want: []string{noKeys}, verified: true,
-			age: rest, slow: true, times: 100, lasting: true, event: byAStranger,
-			strike: func(s *scene) { s.front.strike(fault{refuse: true}) },
-		},
-		{
-			fault: "process stopped for a minute, and the keys' connection falls silent", want: []string{authorized},
-			verified: true, slow: true, strike: func(s *scene) { s.freeze(time.Minute, (*front).mute) },
-		},
-		{
-			fault: "process stopped for a minute, the keys' connection silent, and a new key", want: []string{authorized},
-			verified: true, slow: true, event: byAStranger, strike: silent, after: asked(2, 2),
-		},
-	}}
+	add(row{fault: "a new key, ten seconds after the keys were fetched", want: authorized,
+		age: rest, stage: show, event: byAStranger}, 2, 2)
+	add(row{fault: "a new key, at once after the keys were fetched", want: unknownKey,
+		stage: show, event: byAStranger}, 1, 1)
+	add(row{fault: "a new key, and neither it nor the token has an id, ten seconds after the keys were fetched", want: authorized,
+		age: rest, stage: show,
+		event: func(string) []byte { return sandbox.Event(signed(stranger(), object{"kid": nil}, nil)) }}, 2, 2)
+	add(row{fault: "20 tokens whose signature another key made, and then a new key", want: authorized,
+		age: rest, event: byAStranger, stage: func(s *scene) {
+			for range 20 {
+				s.call(forged)
+			}
+			show(s)
+		}}, 2, 2)
+	add(row{fault: "the key is withdrawn, and a token by another one has made the function look", want: unknownKey,
+		age: rest, again: rest, stage: func(s *scene) { s.IDP.SetKeys(idp.NewECKey("ec-2")); look(s) },
+		lift: func(s *scene) { s.IDP.SetKeys(signing()...) }}, 0, 0)
+	add(row{fault: "200 tokens with an unknown key at once, for which the keys are fetched once", want: unknownKey,
+		age: rest, times: 200, event: byAStranger}, 2, 2)
+	add(row{fault: "250 tokens with an unknown key within half a minute, for which the keys are fetched every ten seconds",
+		want: unknownKey, slow: true, times: 250, event: byAStranger,
+		stage: func(*scene) { time.Sleep(100 * time.Millisecond) }}, 3, 4)
+	add(row{fault: "100 tokens with an unknown key while connections are refused", want: noKeys,
+		age: rest, times: 100, lasting: true, event: byAStranger,
+		stage: func(s *scene) { s.front.strike(fault{refuse: true}) }}, 0, 0)
+	add(row{fault: "process stopped for a minute, and the keys' connection falls silent", want: authorized,
+		slow: true, stage: freeze(time.Minute, (*front).mute)}, 0, 0)
+	add(row{fault: "process stopped for a minute, the keys' connection silent, and a new key", want: authorized,
+		slow: true, event: byAStranger,
+		stage: func(s *scene) { show(s); freeze(time.Minute, (*front).mute)(s) }}, 2, 2)
+	return g
 }

@@ -1,15 +1,18 @@
-// Package idp is an OAuth2 server for one machine: it issues, refreshes, revokes and introspects real opaque tokens
-// over HTTP on loopback. The protocol's work is done by ORY fosite, the library inside ORY Hydra; introspection answers
-// have Hydra's shape. Login and consent are given at once.
+// Package idp is an OAuth2 provider for one machine. ORY fosite, the library inside ORY Hydra, issues, refreshes, revokes and
+// introspects its opaque tokens. They are issued by method calls; introspection and the keys are served over HTTP on
+// loopback, in Hydra's places and shape.
 package idp
 
 import (
 	"context"
 	"crypto/rand"
-	"errors"
+	"encoding/json"
 	"fmt"
-	"net"
+	"io"
 	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
 	"sync"
 	"time"
 
@@ -19,28 +22,19 @@ import (
 	"golang.org/x/crypto/bcrypt"
 )
 
-// Auth is the way in which the introspection endpoint wants its callers to authenticate (RFC 7662 section 2.1).
+// Auth is how callers of the introspection endpoint must authenticate (RFC 7662 section 2.1). Credentials that it does not
+// ask for are refused.
 type Auth string
 
+// The ways of authentication.
 const (
-	// AuthNone is ORY Hydra's way: the endpoint is for the private network. A caller that sends credentials all the
-	// same is refused, for they would leak there.
-	AuthNone Auth = "none"
-	// AuthBearer wants Config.APIKey as a bearer token.
-	AuthBearer Auth = "bearer"
-	// AuthBasic wants Config.ClientID and Config.ClientSecret, each form-encoded (RFC 6749 section 2.3.1).
-	AuthBasic Auth = "basic"
-	// AuthPost wants them as form fields.
-	AuthPost Auth = "post"
+	AuthNone   Auth = "none"   // ORY Hydra's way: the endpoint is for the private network
+	AuthBearer Auth = "bearer" // Config.APIKey as a bearer token
+	AuthBasic  Auth = "basic"  // Config.ClientID and Config.ClientSecret, each form-encoded (RFC 6749 section 2.3.1)
+	AuthPost   Auth = "post"   // the same as form fields
 )
 
-// Lifespans of the access tokens; see Grant.ShortLived.
-const (
-	Lifespan      = time.Hour
-	ShortLifespan = time.Second
-)
-
-// Config says how the introspection endpoint authenticates its callers. The zero value is AuthNone.
+// Config says how callers of the introspection endpoint authenticate.
 type Config struct {
 	Auth         Auth
 	APIKey       string
@@ -48,163 +42,257 @@ type Config struct {
 	ClientSecret string
 }
 
-// The server's OAuth2 clients: an app with a user, backend services, and one whose tokens do not live long.
+// Paths of the endpoints.
 const (
-	appClient        = "local-app"
-	backendClient    = "local-backend"
-	shortLivedClient = "local-short-lived"
-
-	redirectURL = "http://127.0.0.1/callback" // never called: the answer is read from the redirect
+	TokenPath      = "/oauth2/token" // not served: tokens are issued by method calls
+	IntrospectPath = "/admin/oauth2/introspect"
+	KeysPath       = "/.well-known/jwks.json"
 )
 
-// Server is a running provider. Its methods may be called from several goroutines.
-type Server struct {
-	cfg          Config
-	address      string
-	clientSecret string // of the backend clients
-	provider     fosite.OAuth2Provider
-	httpClient   *http.Client
+// The one OAuth2 client, and its redirect URI, which is never called.
+const client, redirect = "local-app", "http://127.0.0.1/callback"
 
-	mu          sync.Mutex
-	server      *http.Server // nil while stopped
-	launches    map[string]Launch
-	requests    int
-	connections map[net.Conn]bool
-	keys        map[string]any
-	keyRequests int
+// Server is a running provider. Its methods may be called from several goroutines. Close ends it.
+type Server struct {
+	*httptest.Server
+	cfg          Config
+	clientSecret string
+	provider     fosite.OAuth2Provider
+
+	mu             sync.Mutex
+	keys           string
+	keyRequests    int
+	introspections int
+	connections    map[string]bool // of introspections, by the caller's port
 }
 
-// Start starts a provider on a free loopback port.
+// Start starts a provider without keys on a free loopback port.
 func Start(cfg Config) (*Server, error) {
-	switch cfg.Auth {
-	case "":
-		cfg.Auth = AuthNone
-	case AuthNone, AuthBearer, AuthBasic, AuthPost:
-	default:
-		return nil, fmt.Errorf("idp: unknown introspection authentication %q", cfg.Auth)
-	}
-	s := &Server{
-		cfg:          cfg,
-		address:      "127.0.0.1:0",
-		clientSecret: rand.Text(),
-		launches:     map[string]Launch{},
-		connections:  map[net.Conn]bool{},
-		httpClient: &http.Client{
-			Timeout:   10 * time.Second,
-			Transport: &http.Transport{}, // no proxy for loopback
-			CheckRedirect: func(*http.Request, []*http.Request) error {
-				return http.ErrUseLastResponse // the authorization code is read from the redirect itself
-			},
-		},
-	}
-	s.SetKeys()
-	var err error
-	if s.provider, err = newProvider(s.clientSecret); err != nil {
+	s := &Server{cfg: cfg, clientSecret: rand.Text(), keys: KeySet(), connections: map[string]bool{}}
+	hash, err := bcrypt.GenerateFromPassword([]byte(s.clientSecret), bcrypt.MinCost)
+	if err != nil {
 		return nil, fmt.Errorf("idp: %w", err)
 	}
-	if err := s.Resume(); err != nil {
-		return nil, err
-	}
-	return s, nil
-}
-
-func newProvider(clientSecret string) (fosite.OAuth2Provider, error) {
-	hash, err := bcrypt.GenerateFromPassword([]byte(clientSecret), bcrypt.MinCost)
-	if err != nil {
-		return nil, err
-	}
-	key := make([]byte, 32)
-	if _, err := rand.Read(key); err != nil {
-		return nil, err
-	}
-	backend := func(id string) *fosite.DefaultClient {
-		return &fosite.DefaultClient{ID: id, Secret: hash, GrantTypes: []string{"client_credentials"}}
-	}
-	short := ShortLifespan
 	store := storage.NewMemoryStore()
-	store.Clients = map[string]fosite.Client{
-		appClient: &fosite.DefaultClient{
-			ID: appClient, Public: true, RedirectURIs: []string{redirectURL}, ResponseTypes: []string{"code"},
-			GrantTypes: []string{"authorization_code", "refresh_token"},
-		},
-		backendClient: backend(backendClient),
-		shortLivedClient: &fosite.DefaultClientWithCustomTokenLifespans{
-			DefaultClient:  backend(shortLivedClient),
-			TokenLifespans: &fosite.ClientLifespanConfig{ClientCredentialsGrantAccessTokenLifespan: &short},
-		},
+	store.Clients[client] = &fosite.DefaultClient{
+		ID: client, Secret: hash, RedirectURIs: []string{redirect}, ResponseTypes: []string{"code"},
+		GrantTypes: []string{"authorization_code", "client_credentials", "refresh_token"},
 	}
 	config := &fosite.Config{
-		AccessTokenLifespan: Lifespan,
-		GlobalSecret:        key,
-		HashCost:            bcrypt.MinCost,
-		EnforcePKCE:         true,
-		// Every client may ask for every scope and audience: SMART scopes with search parameters cannot be listed.
+		AccessTokenLifespan: time.Hour,
+		GlobalSecret:        []byte(rand.Text() + rand.Text()),
+		// The client may ask for every scope and audience: SMART scopes with search parameters cannot be listed.
 		ScopeStrategy:            func([]string, string) bool { return true },
 		AudienceMatchingStrategy: func(_, _ []string) error { return nil },
 	}
-	return compose.Compose(config, store, compose.NewOAuth2HMACStrategy(config),
+	s.provider = compose.Compose(config, store, compose.NewOAuth2HMACStrategy(config),
 		compose.OAuth2AuthorizeExplicitFactory,
 		compose.OAuth2ClientCredentialsGrantFactory,
 		compose.OAuth2RefreshTokenGrantFactory,
-		compose.OAuth2PKCEFactory,
 		compose.OAuth2TokenIntrospectionFactory,
 		compose.OAuth2TokenRevocationFactory,
-	), nil
+	)
+	mux := http.NewServeMux()
+	mux.HandleFunc("POST "+IntrospectPath, s.serveIntrospect)
+	mux.HandleFunc("GET "+KeysPath, s.serveKeys)
+	s.Server = httptest.NewServer(mux)
+	return s, nil
 }
 
-// The provider's endpoints, in ORY Hydra's places. URL is the issuer.
-func (s *Server) URL() string           { return "http://" + s.address + "/" }
-func (s *Server) AuthorizeURL() string  { return s.URL() + "oauth2/auth" }
-func (s *Server) TokenURL() string      { return s.URL() + "oauth2/token" }
-func (s *Server) RevokeURL() string     { return s.URL() + "oauth2/revoke" }
-func (s *Server) IntrospectURL() string { return s.URL() + "admin/oauth2/introspect" }
-func (s *Server) KeysURL() string       { return s.URL() + ".well-known/jwks.json" }
+// Grant is what tokens are issued for.
+type Grant struct {
+	Scope    string // separated by single spaces, comes back byte for byte; offline_access adds a refresh token
+	Audience []string
+	Subject  string         // the user; empty for a backend service
+	Ext      map[string]any // the session's data, such as fhirUser; introspection responses have it under ext
+	Expired  bool           // the access token has expired a second ago
+}
+
+// Tokens are those of one grant. Refresh is empty where none was asked for.
+type Tokens struct{ Access, Refresh string }
+
+// Issue issues tokens by the authorization code grant for a user, whose login and consent are given, and by the client
+// credentials grant for a backend service (RFC 6749 sections 4.1 and 4.4).
+func (s *Server) Issue(ctx context.Context, g Grant) (Tokens, error) {
+	form := url.Values{"grant_type": {"client_credentials"}, "scope": {g.Scope}, "audience": {strings.Join(g.Audience, " ")}}
+	if g.Subject != "" {
+		code, err := s.authorize(ctx, g)
+		if err != nil {
+			return Tokens{}, fmt.Errorf("idp: %w", err)
+		}
+		form = url.Values{"grant_type": {"authorization_code"}, "code": {code}, "redirect_uri": {redirect}}
+	}
+	return s.exchange(ctx, form, &fosite.DefaultSession{Subject: client}, func(r fosite.AccessRequester) {
+		grantAll(r)
+		if g.Expired {
+			r.GetSession().SetExpiresAt(fosite.AccessToken, time.Now().Add(-time.Second))
+		}
+	})
+}
+
+// authorize is the authorization endpoint.
+func (s *Server) authorize(ctx context.Context, g Grant) (code string, err error) {
+	query := url.Values{
+		"response_type": {"code"}, "client_id": {client}, "redirect_uri": {redirect}, "state": {rand.Text()},
+		"scope": {g.Scope}, "audience": {strings.Join(g.Audience, " ")},
+	}
+	request, err := s.provider.NewAuthorizeRequest(ctx, httptest.NewRequest(http.MethodGet, "/oauth2/auth?"+query.Encode(), nil))
+	if err != nil {
+		return "", err
+	}
+	grantAll(request)
+	response, err := s.provider.NewAuthorizeResponse(ctx, request, &fosite.DefaultSession{Subject: g.Subject, Extra: g.Ext})
+	if err != nil {
+		return "", err
+	}
+	return response.GetCode(), nil
+}
+
+func grantAll(r fosite.Requester) {
+	for _, scope := range r.GetRequestedScopes() {
+		r.GrantScope(scope)
+	}
+	for _, audience := range r.GetRequestedAudience() {
+		r.GrantAudience(audience)
+	}
+}
+
+// Refresh issues new tokens for a refresh token, which is used up by that (RFC 6749 section 6).
+func (s *Server) Refresh(ctx context.Context, refreshToken string) (Tokens, error) {
+	form := url.Values{"grant_type": {"refresh_token"}, "refresh_token": {refreshToken}}
+	return s.exchange(ctx, form, new(fosite.DefaultSession), func(fosite.AccessRequester) {})
+}
+
+// exchange is the token endpoint; grant completes a request that the client may make.
+func (s *Server) exchange(ctx context.Context, form url.Values, session fosite.Session, grant func(fosite.AccessRequester)) (
+	Tokens, error) {
+	request, err := s.provider.NewAccessRequest(ctx, s.request(TokenPath, form), session)
+	if err != nil {
+		return Tokens{}, fmt.Errorf("idp: %w", err)
+	}
+	grant(request)
+	response, err := s.provider.NewAccessResponse(ctx, request)
+	if err != nil {
+		return Tokens{}, fmt.Errorf("idp: %w", err)
+	}
+	refresh, _ := response.GetExtra("refresh_token").(string)
+	return Tokens{response.GetAccessToken(), refresh}, nil
+}
+
+// Revoke revokes a token and the others of its grant (RFC 7009).
+func (s *Server) Revoke(ctx context.Context, token string) error {
+	if err := s.provider.NewRevocationRequest(ctx, s.request("/oauth2/revoke", url.Values{"token": {token}})); err != nil {
+		return fmt.Errorf("idp: %w", err)
+	}
+	return nil
+}
+
+// request is the client's request with this form.
+func (s *Server) request(path string, form url.Values) *http.Request {
+	r := httptest.NewRequest(http.MethodPost, path, strings.NewReader(form.Encode()))
+	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	r.SetBasicAuth(client, s.clientSecret)
+	return r
+}
+
+// SetKeys makes the server show these keys, and no others, from now on.
+func (s *Server) SetKeys(keys ...Key) {
+	var jwks []any
+	for _, key := range keys {
+		jwks = append(jwks, key.JWK())
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.keys = KeySet(jwks...)
+}
+
+// KeyRequests returns how often the keys were asked for.
+func (s *Server) KeyRequests() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.keyRequests
+}
 
 // Introspections returns how many introspection requests have arrived, and on how many connections.
 func (s *Server) Introspections() (requests, connections int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.requests, len(s.connections)
+	return s.introspections, len(s.connections)
 }
 
-// Stop ends the server: open connections are cut, new ones refused. Tokens stay known for Resume.
-func (s *Server) Stop() error {
+func (s *Server) serveKeys(w http.ResponseWriter, _ *http.Request) {
 	s.mu.Lock()
-	server := s.server
-	s.server = nil
+	s.keyRequests++
+	keys := s.keys
 	s.mu.Unlock()
-	if server == nil {
-		return nil
-	}
-	s.httpClient.CloseIdleConnections()
-	if err := server.Close(); err != nil {
-		return fmt.Errorf("idp: %w", err)
-	}
-	return nil
+	w.Header().Set("Content-Type", "application/json")
+	_, _ = io.WriteString(w, keys)
 }
 
-// Resume starts a stopped server again at the same address.
-func (s *Server) Resume() error {
+func (s *Server) serveIntrospect(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.server != nil {
-		return errors.New("idp: the server runs already")
+	s.introspections++
+	s.connections[r.RemoteAddr] = true
+	s.mu.Unlock()
+	token := r.PostFormValue("token")
+	if token == "" {
+		write(w, http.StatusBadRequest, map[string]string{"error": "invalid_request"})
+		return
 	}
-	listener, err := net.Listen("tcp", s.address)
-	if err != nil {
-		return fmt.Errorf("idp: %w", err)
+	if !s.authenticated(r) {
+		write(w, http.StatusUnauthorized, map[string]string{"error": "invalid_client"})
+		return
 	}
-	s.address = listener.Addr().String()
-	server := &http.Server{
-		Handler:           s.handler(),
-		ReadHeaderTimeout: 10 * time.Second,
-		ConnContext: func(ctx context.Context, conn net.Conn) context.Context {
-			return context.WithValue(ctx, connKey{}, conn)
-		},
+	session := new(fosite.DefaultSession)
+	use, request, err := s.provider.IntrospectToken(r.Context(), token, fosite.TokenUse(r.PostFormValue("token_type_hint")), session)
+	if err != nil { // not a token, or no longer one: RFC 7662 section 2.2 says nothing more of it
+		write(w, http.StatusOK, map[string]bool{"active": false})
+		return
 	}
-	s.server = server
-	go func() { _ = server.Serve(listener) }() // ends with Stop
-	return nil
+	issued := request.GetSession().(*fosite.DefaultSession)
+	response := map[string]any{ // ORY Hydra's
+		"active":     true,
+		"scope":      strings.Join(request.GetGrantedScopes(), " "),
+		"client_id":  request.GetClient().GetID(),
+		"sub":        issued.Subject,
+		"exp":        issued.GetExpiresAt(use).Unix(),
+		"iat":        request.GetRequestedAt().Unix(),
+		"nbf":        request.GetRequestedAt().Unix(),
+		"aud":        append([]string{}, request.GetGrantedAudience()...), // [] and not null
+		"iss":        s.URL + "/",
+		"token_use":  use,
+		"token_type": "",
+	}
+	if use == fosite.AccessToken {
+		response["token_type"] = "Bearer"
+	}
+	if issued.Extra != nil {
+		response["ext"] = issued.Extra
+	}
+	write(w, http.StatusOK, response)
 }
 
-type connKey struct{}
+// authenticated checks the caller's credentials, and that it sends no others. The form has been parsed.
+func (s *Server) authenticated(r *http.Request) bool {
+	header, form := r.Header.Get("Authorization"), r.PostForm
+	id, secret, isBasic := r.BasicAuth()
+	if s.cfg.Auth == AuthPost {
+		return header == "" && form.Get("client_id") == s.cfg.ClientID && form.Get("client_secret") == s.cfg.ClientSecret
+	}
+	if form.Has("client_id") || form.Has("client_secret") {
+		return false
+	}
+	switch s.cfg.Auth {
+	case AuthBearer:
+		return header == "Bearer "+s.cfg.APIKey
+	case AuthBasic:
+		return isBasic && id == url.QueryEscape(s.cfg.ClientID) && secret == url.QueryEscape(s.cfg.ClientSecret)
+	}
+	return header == ""
+}
+
+func write(w http.ResponseWriter, status int, body any) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(body)
+}

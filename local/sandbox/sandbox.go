@@ -1,16 +1,19 @@
-// Package sandbox puts the function among its neighbours on one machine: an identity provider, Secrets Manager and the
-// Lambda runtime, all on loopback.
+// Package sandbox runs the function on one machine with what it needs: an identity provider, Secrets Manager and the Lambda
+// runtime, all on loopback.
 package sandbox
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"time"
 
 	"healthlake-smart-on-fhir/internal/contract"
+	"healthlake-smart-on-fhir/local/functionbinary"
 	"healthlake-smart-on-fhir/local/idp"
 	"healthlake-smart-on-fhir/local/runtimeapi"
 	"healthlake-smart-on-fhir/local/secretsmanager"
@@ -18,57 +21,44 @@ import (
 
 // What a deployment with the sample configuration has.
 const (
-	SecretName        = "SOF-HL"
-	FunctionName      = "sof-hl-checkToken"
 	ServiceRole       = "arn:aws:iam::123456789012:role/sof-hl-Role-for-HealthLake"
 	DatastoreEndpoint = "https://healthlake.us-east-1.amazonaws.com/datastore/0123456789abcdef0123456789abcdef/r4/"
 )
 
-// Budget is how long HealthLake waits for the function.
-const Budget = time.Second
-
-// What the provider knows of the user and the app for whom Token gets its tokens.
-const (
-	Scope        = "patient/Observation.rs?category=laboratory&status=final offline_access"
-	BackendScope = "system/*.rs"
-	User         = "user-4711"
-	FHIRUser     = "Practitioner/dr-4712"
-	Patient      = "patient-4713"
-)
+// TimeLimit is how long HealthLake waits for the function.
+const TimeLimit = time.Second
 
 // Config says what differs from a default deployment, whose provider wants the API key.
 type Config struct {
-	// Bootstrap is the function's binary; build.Function makes it.
-	Bootstrap string
 	// Auth is what the provider's introspection endpoint wants; idp.AuthBearer where empty.
 	Auth idp.Auth
-	// Configure changes the secret's document, which names the provider's endpoints already, and the function's
-	// environment before the function starts; nil changes nothing.
-	Configure func(*contract.Document, map[string]string)
+	// Configure changes the secret's document, which names the provider's endpoints already, and the environment before the
+	// function starts; nil changes nothing.
+	Configure func(*Sandbox)
 }
 
-// Sandbox is a running set-up.
+// Sandbox is a running function and what it needs.
 type Sandbox struct {
 	IDP      *idp.Server
 	Secrets  *secretsmanager.Server
 	Function *runtimeapi.Function
-	// Document is the secret's value; PutDocument stores it once more after a change.
+	// Document is the secret's value. PutDocument stores it again after a change.
 	Document contract.Document
+	// Environment is the function's, and Variables what it has besides.
+	Environment contract.Environment
+	Variables   map[string]string
 }
 
-// Start starts everything; the function has asked for its first event when it returns.
+// Start builds the function and starts everything. The function has asked for its first event when it returns.
 func Start(ctx context.Context, cfg Config) (*Sandbox, error) {
+	bootstrap, err := functionbinary.Build()
+	if err != nil {
+		return nil, err
+	}
 	if cfg.Auth == "" {
 		cfg.Auth = idp.AuthBearer
 	}
 	s := new(Sandbox)
-	if err := s.start(ctx, cfg); err != nil {
-		return nil, errors.Join(fmt.Errorf("sandbox: %w", err), s.Stop())
-	}
-	return s, nil
-}
-
-func (s *Sandbox) start(ctx context.Context, cfg Config) (err error) {
 	s.Document = contract.Document{
 		// Characters that only a correct encoding brings across.
 		ClientID:        "resource server:1/ü",
@@ -81,65 +71,90 @@ func (s *Sandbox) start(ctx context.Context, cfg Config) (err error) {
 		Auth: cfg.Auth, APIKey: s.Document.APIKey, ClientID: s.Document.ClientID, ClientSecret: s.Document.ClientSecret,
 	})
 	if err != nil {
-		return err
+		return nil, err
 	}
-	s.Document.AuthEndpoint = s.IDP.URL()
-	s.Document.AuthEndpointToken = s.IDP.TokenURL()
-	s.Document.AuthEndpointIntrospect = s.IDP.IntrospectURL()
-	if s.Secrets, err = secretsmanager.Start(); err != nil {
-		return err
+	s.Document.AuthEndpoint = s.IDP.URL + "/"
+	s.Document.AuthEndpointToken = s.IDP.URL + idp.TokenPath
+	s.Document.AuthEndpointIntrospect = s.IDP.URL + idp.IntrospectPath
+	s.Secrets = secretsmanager.Start()
+	s.Environment = contract.Environment{
+		SecretID: secretsmanager.ARN(contract.DefaultSecretName), TokenValidation: contract.TokenValidationIntrospection,
 	}
-	env := s.Secrets.Environment()
-	env["SECRET_ID"] = secretsmanager.ARN(SecretName)
-	env["INTROSPECTION_AUTH"] = "auto"
-	env["REQUIRED_AUDIENCE"] = ""
-	env["TRUSTED_ISSUERS"] = ""
+	s.Variables = s.Secrets.Environment()
+	s.PutDocument()
 	if cfg.Configure != nil {
-		cfg.Configure(&s.Document, env)
+		before := s.Document
+		cfg.Configure(s)
+		if s.Document != before {
+			s.PutDocument()
+		}
 	}
-	if _, given := env["INTROSPECTION_ORIGIN"]; !given {
-		env["INTROSPECTION_ORIGIN"] = contract.Origin(s.Document.AuthEndpointIntrospect)
+	if s.Environment.IntrospectionOrigin == "" { // as the deployment sets it
+		s.Environment.IntrospectionOrigin = contract.Origin(s.Document.AuthEndpointIntrospect)
 	}
-	if err := s.PutDocument(); err != nil {
-		return err
+	maps.Copy(s.Variables, s.Environment.Variables())
+	s.Function, err = runtimeapi.Start(ctx, runtimeapi.Config{Bootstrap: bootstrap, Name: "sof-hl-checkToken", Env: s.Variables})
+	if err != nil {
+		return nil, errors.Join(err, s.Stop())
 	}
-	s.Function, err = runtimeapi.Start(ctx, runtimeapi.Config{Bootstrap: cfg.Bootstrap, Name: FunctionName, Env: env})
-	return err
+	return s, nil
 }
 
 // PutDocument stores Document as the secret's value. The function reads it within a minute.
-func (s *Sandbox) PutDocument() error {
+func (s *Sandbox) PutDocument() {
 	value, err := json.Marshal(s.Document)
 	if err != nil {
-		return fmt.Errorf("sandbox: %w", err)
+		panic(err) // strings always marshal
 	}
-	s.Secrets.Put(SecretName, string(value))
-	return nil
+	s.Secrets.Put(contract.DefaultSecretName, string(value))
 }
 
 // Stop ends everything that runs.
 func (s *Sandbox) Stop() error {
-	var errs []error
+	var err error
 	if s.Function != nil {
-		errs = append(errs, s.Function.Stop())
+		err = s.Function.Stop()
 	}
-	if s.Secrets != nil {
-		errs = append(errs, s.Secrets.Stop())
-	}
-	if s.IDP != nil {
-		errs = append(errs, s.IDP.Stop())
-	}
-	return errors.Join(errs...)
+	s.Secrets.Close()
+	s.IDP.Close()
+	return err
 }
 
-// Answer is the function's, as HealthLake reads it.
-type Answer struct {
+// Response is the function's, as HealthLake reads it.
+type Response struct {
 	AuthPayload map[string]any `json:"authPayload"`
 	IAMRoleARN  string         `json:"iamRoleARN"`
 }
 
 // Authorized tells whether isAuthorized is the boolean true.
-func (a Answer) Authorized() bool { return a.AuthPayload["isAuthorized"] == true }
+func (r Response) Authorized() bool { return r.AuthPayload["isAuthorized"] == true }
+
+// Parse reads the response of a call; its numbers are of type json.Number. A function's error is an error, and so is a
+// response that lacks the service role.
+func Parse(result runtimeapi.Result) (r Response, err error) {
+	if result.FunctionError != nil {
+		return r, fmt.Errorf("%s: %s", result.FunctionError.Type, result.FunctionError.Message)
+	}
+	decoder := json.NewDecoder(bytes.NewReader(result.Payload))
+	decoder.UseNumber()
+	if err := decoder.Decode(&r); err != nil {
+		return r, fmt.Errorf("the response is not JSON: %w", err)
+	}
+	if r.IAMRoleARN != ServiceRole {
+		return r, fmt.Errorf("iamRoleARN is %q, not the service role", r.IAMRoleARN)
+	}
+	return r, nil
+}
+
+// LogLine waits for the function's log line about a call, and returns it as text and as fields.
+func (s *Sandbox) LogLine(ctx context.Context, requestID string) (line string, fields map[string]any, err error) {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	if line, err = s.Function.AwaitLog(ctx, requestID); err != nil {
+		return "", nil, err
+	}
+	return line, fields, json.Unmarshal([]byte(line), &fields)
+}
 
 // Event is HealthLake's event for a search with this token.
 func Event(token string) []byte {

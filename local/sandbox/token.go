@@ -6,109 +6,83 @@ import (
 	"encoding/json"
 	"fmt"
 	"regexp"
-	"slices"
 	"strings"
-	"time"
-
-	"golang.org/x/oauth2"
 
 	"healthlake-smart-on-fhir/local/idp"
 )
 
-// Kind is a kind of token by what the function should make of it.
-type Kind string
-
-// The kinds of tokens that Token gets.
+// What the provider knows of the user and the app that get tokens.
 const (
-	Valid   Kind = "valid"   // an app's, with a user
-	Backend Kind = "backend" // a backend service's, without one; good too
-	Revoked Kind = "revoked"
-	Expired Kind = "expired"
-	Refresh Kind = "refresh" // not meant for a resource server
-	MadeUp  Kind = "made-up" // looks right, was never issued
+	Scope        = "patient/Observation.rs?category=laboratory&status=final offline_access"
+	BackendScope = "system/*.rs"
+	User         = "user-4711"
+	FHIRUser     = "Practitioner/dr-4712"
+	Patient      = "patient-4713"
 )
 
-// Kinds lists them all.
-func Kinds() []Kind { return []Kind{Valid, Backend, Revoked, Expired, Refresh, MadeUp} }
-
-// Token gets a token of the kind from the provider, each time another one. It waits until an expired one has expired,
-// which takes a second.
-func (s *Sandbox) Token(ctx context.Context, kind Kind) (string, error) {
-	switch kind {
-	case Valid:
-		token, err := s.login(ctx)
-		if err != nil {
-			return "", err
-		}
-		return token.AccessToken, nil
-	case Refresh:
-		token, err := s.login(ctx)
-		if err != nil {
-			return "", err
-		}
-		return token.RefreshToken, nil
-	case Revoked:
-		token, err := s.login(ctx)
-		if err != nil {
-			return "", err
-		}
-		return token.AccessToken, s.IDP.Revoke(ctx, token.AccessToken)
-	case Backend:
-		grant := idp.Grant{Scope: BackendScope, Audience: []string{DatastoreEndpoint}}
-		token, err := s.IDP.ClientCredentials(ctx, grant)
-		if err != nil {
-			return "", err
-		}
-		return token.AccessToken, nil
-	case Expired:
-		token, err := s.IDP.ClientCredentials(ctx, idp.Grant{Scope: BackendScope, ShortLived: true})
-		if err != nil {
-			return "", err
-		}
-		select {
-		case <-time.After(idp.ShortLifespan + 10*time.Millisecond):
-			return token.AccessToken, nil
-		case <-ctx.Done():
-			return "", ctx.Err()
-		}
-	case MadeUp:
-		return "ory_at_" + rand.Text() + "." + rand.Text(), nil
-	}
-	return "", fmt.Errorf("sandbox: unknown kind of token %q", kind)
+// Kind is a kind of token, and what HealthLake must get for it.
+type Kind struct {
+	Name                     string
+	Authorized               bool
+	Reason                   string // in the log
+	Scope, FHIRUser, Patient string
 }
 
-func (s *Sandbox) login(ctx context.Context) (*oauth2.Token, error) {
-	return s.IDP.AuthorizationCode(ctx, idp.Launch{
-		Scope:    Scope,
-		Audience: []string{DatastoreEndpoint},
-		Subject:  User,
-		Ext:      map[string]any{"fhirUser": FHIRUser, "patient": Patient},
-	})
+// Kinds lists them all.
+var Kinds = []Kind{
+	{"valid", true, "active", Scope, FHIRUser, Patient}, // an app's, with a user
+	{"backend", true, "active", BackendScope, "", ""},   // a backend service's, without one
+	{"revoked", false, "inactive", "", "", ""},
+	{"expired", false, "inactive", "", "", ""},
+	{"refresh", false, "not_an_access_token", "", "", ""}, // must not reach a resource server
+	{"made-up", false, "inactive", "", "", ""},            // looks right, was never issued
+}
+
+// Token gets a token of the kind with this name from the provider, each time another one.
+func (s *Sandbox) Token(ctx context.Context, kind string) (string, error) {
+	grant := idp.Grant{Scope: Scope, Audience: []string{DatastoreEndpoint}, Subject: User,
+		Ext: map[string]any{"fhirUser": FHIRUser, "patient": Patient}}
+	switch kind {
+	case "valid", "refresh", "revoked":
+	case "backend", "expired":
+		grant = idp.Grant{Scope: BackendScope, Audience: grant.Audience, Expired: kind == "expired"}
+	case "made-up":
+		return "ory_at_" + rand.Text() + "." + rand.Text(), nil
+	default:
+		var known []string
+		for _, k := range Kinds {
+			known = append(known, "<"+k.Name+">")
+		}
+		return "", fmt.Errorf("bearerToken is %q; want a token or one of %s", "<"+kind+">", strings.Join(known, ", "))
+	}
+	tokens, err := s.IDP.Issue(ctx, grant)
+	switch {
+	case err != nil:
+		return "", err
+	case kind == "refresh":
+		return tokens.Refresh, nil
+	case kind == "revoked":
+		err = s.IDP.Revoke(ctx, tokens.Access)
+	}
+	return tokens.Access, err
 }
 
 // placeholder is <kind>, or <kind: a remark>.
 var placeholder = regexp.MustCompile(`^<([^:<>]*)(:[^<>]*)?>$`)
 
-// Fill puts a token in the place of the event's placeholder: the bearerToken "<valid>" or "<valid: any remark>", and so
-// for every kind. It returns the event as it is if that holds something else, or if there is none.
+// Fill replaces the event's placeholder by a token: the bearerToken "<valid>" or "<valid: any remark>", and so for every
+// kind. It returns the event unchanged if there is no placeholder.
 func (s *Sandbox) Fill(ctx context.Context, event []byte) ([]byte, error) {
 	var fields map[string]json.RawMessage
 	var held string
 	if json.Unmarshal(event, &fields) != nil || json.Unmarshal(fields["bearerToken"], &held) != nil {
-		return event, nil // what the function says to that is what the event is there to show
+		return event, nil // it is there to show what the function says to that
 	}
 	found := placeholder.FindStringSubmatch(held)
 	if found == nil {
 		return event, nil
 	}
-	if kind := Kind(found[1]); !slices.Contains(Kinds(), kind) {
-		var known []string
-		for _, kind := range Kinds() {
-			known = append(known, "<"+string(kind)+">")
-		}
-		return nil, fmt.Errorf("bearerToken is %q; wants a token or one of %s", held, strings.Join(known, ", "))
-	}
-	token, err := s.Token(ctx, Kind(found[1]))
+	token, err := s.Token(ctx, found[1])
 	if err != nil {
 		return nil, err
 	}

@@ -1,29 +1,28 @@
-// Package secretsmanager is AWS Secrets Manager's GetSecretValue for one machine: secrets that can be set, a check of
-// each request's signature, AWS's answers and errors, and faults on demand.
+// Package secretsmanager is AWS Secrets Manager's GetSecretValue for one machine: secrets that can be set, a check of each
+// request's signature, AWS's responses and errors, and faults on demand.
 //
 // https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_GetSecretValue.html
 package secretsmanager
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
-	"fmt"
 	"io"
-	"net"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"sync"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
-	"github.com/google/uuid"
 )
 
 const (
-	region  = "us-east-1"
-	account = "123456789012"
+	region = "us-east-1"
+	target = "secretsmanager.GetSecretValue"
 )
 
 // credentials are the only ones that the server accepts.
@@ -33,74 +32,43 @@ var credentials = aws.Credentials{
 	SessionToken:    "local-session-token",
 }
 
-// Server is a running endpoint. Its methods may be called from several goroutines.
+// Server is a running endpoint. Its methods may be called from several goroutines. Close ends it.
 type Server struct {
-	listener net.Listener
-	server   *http.Server
+	*httptest.Server
 
 	mu       sync.Mutex
-	secrets  map[string]version // by name
-	fault    Fault
+	values   map[string]string // by the secret's name
+	fault    http.HandlerFunc
 	requests int
 }
 
-type version struct {
-	id, value string
-	created   time.Time
-}
+// Faults for SetFault: AWS's own refusals.
+var (
+	Throttled = refuse("ThrottlingException", "Rate exceeded")
+	NotFound  = refuse("ResourceNotFoundException", "Secrets Manager can't find the specified secret.")
+	Denied    = refuse("AccessDeniedException", "User: arn:aws:sts::123456789012:assumed-role/local/local is not authorized to "+
+		"perform: secretsmanager:GetSecretValue because no identity-based policy allows the secretsmanager:GetSecretValue action")
+)
 
-// Fault stands between a signed request and its answer: it answers in the server's place and returns true, or returns
-// false, and the server answers.
-type Fault func(w http.ResponseWriter, r *http.Request) (answered bool)
+// Silent never responds.
+func Silent(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }
 
-// Slow lets every answer wait for d.
-func Slow(d time.Duration) Fault {
-	return func(_ http.ResponseWriter, r *http.Request) bool {
-		select {
-		case <-time.After(d):
-			return false
-		case <-r.Context().Done():
-			return true
-		}
-	}
-}
-
-// Throttled refuses every request as AWS does above the account's quota.
-func Throttled(w http.ResponseWriter, _ *http.Request) bool {
-	refuse(w, http.StatusBadRequest, "ThrottlingException", "Rate exceeded")
-	return true
-}
-
-// Denied refuses every request as AWS does where no policy allows it.
-func Denied(w http.ResponseWriter, _ *http.Request) bool {
-	refuse(w, http.StatusBadRequest, "AccessDeniedException", "User: arn:aws:sts::"+account+":assumed-role/local/local"+
-		" is not authorized to perform: secretsmanager:GetSecretValue because no identity-based policy allows the "+
-		"secretsmanager:GetSecretValue action")
-	return true
+// Value responds with another value than the one that was put.
+func Value(value string) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) { writeValue(w, "SOF-HL", value) }
 }
 
 // Start starts an endpoint without secrets on a free loopback port.
-func Start() (*Server, error) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return nil, fmt.Errorf("secretsmanager: %w", err)
-	}
-	s := &Server{listener: listener, secrets: map[string]version{}}
-	s.server = &http.Server{Handler: http.HandlerFunc(s.serve), ReadHeaderTimeout: 10 * time.Second}
-	go func() { _ = s.server.Serve(listener) }() // ends with Stop
-	return s, nil
+func Start() *Server {
+	s := &Server{values: map[string]string{}}
+	s.Server = httptest.NewServer(http.HandlerFunc(s.serve))
+	return s
 }
-
-// Stop ends the server.
-func (s *Server) Stop() error { return s.server.Close() }
-
-// URL is the endpoint.
-func (s *Server) URL() string { return "http://" + s.listener.Addr().String() }
 
 // Environment is what an AWS SDK needs in its environment to call this endpoint.
 func (s *Server) Environment() map[string]string {
 	return map[string]string{
-		"AWS_ENDPOINT_URL_SECRETS_MANAGER": s.URL(),
+		"AWS_ENDPOINT_URL_SECRETS_MANAGER": s.URL,
 		"AWS_REGION":                       region,
 		"AWS_ACCESS_KEY_ID":                credentials.AccessKeyID,
 		"AWS_SECRET_ACCESS_KEY":            credentials.SecretAccessKey,
@@ -110,28 +78,21 @@ func (s *Server) Environment() map[string]string {
 
 // ARN is the ARN of the secret with this name. Requests may use either.
 func ARN(name string) string {
-	return "arn:aws:secretsmanager:" + region + ":" + account + ":secret:" + name + "-LoCaL1"
+	return "arn:aws:secretsmanager:" + region + ":123456789012:secret:" + name + "-LoCaL1"
 }
 
 // Put creates the secret or changes its value.
 func (s *Server) Put(name, value string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.secrets[name] = version{uuid.NewString(), value, time.Now()}
+	s.values[name] = value
 }
 
-// Delete deletes the secret; from then on it is not found.
-func (s *Server) Delete(name string) {
+// SetFault lets fault respond to every request that is well signed, until another one is set; nil ends it.
+func (s *Server) SetFault(fault http.HandlerFunc) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	delete(s.secrets, name)
-}
-
-// SetFault lets every request meet the fault, until another one is set; nil ends it.
-func (s *Server) SetFault(f Fault) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.fault = f
+	s.fault = fault
 }
 
 // Requests returns how many requests have arrived, refused ones included.
@@ -146,73 +107,51 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 	s.requests++
 	fault := s.fault
 	s.mu.Unlock()
-
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, 64<<10))
+	body, err := io.ReadAll(r.Body)
 	if err != nil {
-		refuse(w, http.StatusBadRequest, "SerializationException", "the request's body cannot be read")
-		return
-	}
-	if kind, message := checkSignature(r, body); kind != "" {
-		refuse(w, http.StatusBadRequest, kind, message)
-		return
-	}
-	if fault != nil && fault(w, r) {
-		return
-	}
-	if target := r.Header.Get("X-Amz-Target"); r.Method != http.MethodPost ||
-		target != "secretsmanager.GetSecretValue" || r.Header.Get("Content-Type") != "application/x-amz-json-1.1" {
-		refuse(w, http.StatusBadRequest, "UnknownOperationException", "only secretsmanager.GetSecretValue is served")
 		return
 	}
 	var request struct{ SecretId string } //nolint:revive // AWS's spelling
-	if err := json.Unmarshal(body, &request); err != nil {
-		refuse(w, http.StatusBadRequest, "SerializationException", "the request is not a JSON object")
-		return
+	switch {
+	case !signed(r, body):
+		refuse("InvalidSignatureException", "The request signature we calculated does not match the signature you provided. "+
+			"Check your AWS Secret Access Key and signing method.")(w, r)
+	case fault != nil:
+		fault(w, r)
+	case r.Header.Get("X-Amz-Target") != target || r.Header.Get("Content-Type") != "application/x-amz-json-1.1":
+		refuse("UnknownOperationException", "only "+target+" is served")(w, r)
+	case json.Unmarshal(body, &request) != nil:
+		refuse("SerializationException", "the request is not a JSON object")(w, r)
+	default:
+		s.respond(w, r, request.SecretId)
 	}
-	s.mu.Lock()
-	name, secret, found := s.find(request.SecretId)
-	s.mu.Unlock()
-	if !found {
-		refuse(w, http.StatusBadRequest, "ResourceNotFoundException",
-			"Secrets Manager can't find the specified secret.")
-		return
-	}
-	answer(w, http.StatusOK, map[string]any{
-		"ARN": ARN(name), "Name": name, "VersionId": secret.id, "SecretString": secret.value,
-		"VersionStages": []string{"AWSCURRENT"}, "CreatedDate": float64(secret.created.UnixMilli()) / 1000,
-	})
 }
 
-func (s *Server) find(id string) (string, version, bool) {
-	for name, secret := range s.secrets {
+func (s *Server) respond(w http.ResponseWriter, r *http.Request, id string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for name, value := range s.values {
 		if id == name || id == ARN(name) {
-			return name, secret, true
+			writeValue(w, name, value)
+			return
 		}
 	}
-	return "", version{}, false
+	NotFound(w, r)
 }
 
-// checkSignature signs the request's signed part once more with the known credentials, and compares. The first result
-// is the error's type, empty where the signature is right.
+// signed signs the request's signed part once more with the known credentials, and compares.
 //
 // https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html
-func checkSignature(r *http.Request, body []byte) (kind, message string) {
+func signed(r *http.Request, body []byte) bool {
 	got := r.Header.Get("Authorization")
-	if got == "" {
-		return "MissingAuthenticationTokenException", "Missing Authentication Token"
+	_, rest, _ := strings.Cut(got, "SignedHeaders=")
+	names, _, _ := strings.Cut(rest, ",")
+	at, timeErr := time.Parse("20060102T150405Z", r.Header.Get("X-Amz-Date"))
+	again, requestErr := http.NewRequest(r.Method, "http://"+r.Host+r.URL.RequestURI(), nil)
+	if cmp.Or(timeErr, requestErr) != nil {
+		return false
 	}
-	scope := "/" + region + "/secretsmanager/aws4_request, SignedHeaders="
-	_, rest, ok := strings.Cut(got, scope)
-	signed, _, hasSignature := strings.Cut(rest, ", Signature=")
-	at, err := time.Parse("20060102T150405Z", r.Header.Get("X-Amz-Date"))
-	if !ok || !hasSignature || err != nil || !strings.HasPrefix(got, "AWS4-HMAC-SHA256 Credential=") {
-		return "IncompleteSignatureException", "the Authorization header is not a signature for " + scope
-	}
-	again, err := http.NewRequest(r.Method, "http://"+r.Host+r.URL.RequestURI(), nil)
-	if err != nil {
-		return "IncompleteSignatureException", "the request has no valid address"
-	}
-	for name := range strings.SplitSeq(signed, ";") {
+	for name := range strings.SplitSeq(names, ";") {
 		if name == "content-length" {
 			again.ContentLength = r.ContentLength
 		} else if name != "host" {
@@ -220,22 +159,25 @@ func checkSignature(r *http.Request, body []byte) (kind, message string) {
 		}
 	}
 	hash := sha256.Sum256(body)
-	err = v4.NewSigner().SignHTTP(r.Context(), credentials, again, hex.EncodeToString(hash[:]), "secretsmanager",
-		region, at)
-	if err != nil || again.Header.Get("Authorization") != got {
-		return "InvalidSignatureException", "The request signature we calculated does not match the signature you " +
-			"provided. Check your AWS Secret Access Key and signing method."
+	err := v4.NewSigner().SignHTTP(r.Context(), credentials, again, hex.EncodeToString(hash[:]), "secretsmanager", region, at)
+	return err == nil && again.Header.Get("Authorization") == got
+}
+
+func refuse(kind, message string) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) {
+		write(w, http.StatusBadRequest, map[string]string{"__type": kind, "message": message})
 	}
-	return "", ""
 }
 
-func refuse(w http.ResponseWriter, status int, kind, message string) {
-	answer(w, status, map[string]string{"__type": kind, "message": message, "Message": message})
+func writeValue(w http.ResponseWriter, name, value string) {
+	write(w, http.StatusOK, map[string]any{
+		"ARN": ARN(name), "Name": name, "VersionId": "00000000-0000-4000-8000-000000000000", "SecretString": value,
+		"VersionStages": []string{"AWSCURRENT"}, "CreatedDate": 1700000000.5,
+	})
 }
 
-func answer(w http.ResponseWriter, status int, body any) {
+func write(w http.ResponseWriter, status int, body any) {
 	w.Header().Set("Content-Type", "application/x-amz-json-1.1")
-	w.Header().Set("X-Amzn-Requestid", uuid.NewString())
 	w.WriteHeader(status)
 	_ = json.NewEncoder(w).Encode(body)
 }

@@ -1,86 +1,49 @@
-// Command demo shows what HealthLake would get from the function for good and bad tokens. It builds the binary that
-// would be deployed and runs it behind a local Lambda Runtime API, Secrets Manager and identity provider. It fails if
-// any answer is not the right one.
+// Command demo shows what HealthLake would get from the function for good and bad tokens. It builds the binary that would be
+// deployed and runs it in a sandbox. It fails if any response is not the right one.
 package main
 
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"os/signal"
-	"path/filepath"
 	"syscall"
 	"text/tabwriter"
 	"time"
 
-	"healthlake-smart-on-fhir/local/build"
 	"healthlake-smart-on-fhir/local/runtimeapi"
 	"healthlake-smart-on-fhir/local/sandbox"
 )
 
-// expectations is what each kind of token must come to.
-var expectations = []struct {
-	kind       sandbox.Kind
-	authorized bool
-	scope      string
-	fhirUser   string
-	patient    string
-}{
-	{sandbox.Valid, true, sandbox.Scope, sandbox.FHIRUser, sandbox.Patient},
-	{sandbox.Backend, true, sandbox.BackendScope, "", ""},
-	{kind: sandbox.Revoked},
-	{kind: sandbox.Expired},
-	{kind: sandbox.Refresh},
-	{kind: sandbox.MadeUp},
-}
-
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	err := run(ctx, os.Stdout)
-	if ctx.Err() != nil {
-		err = errors.New("interrupted")
-	}
-	stop()
-	if err != nil {
+	defer stop()
+	if err := run(ctx, os.Stdout); err != nil {
 		fmt.Fprintln(os.Stderr, "demo:", err)
 		os.Exit(1)
 	}
 }
 
 func run(ctx context.Context, out io.Writer) (err error) {
-	root, err := build.Root()
-	if err != nil {
-		return err
-	}
 	fmt.Fprintln(out, "Building the function (the first time takes a minute) ...")
-	bootstrap, err := build.Function(ctx, filepath.Join(root, "local", ".cache"))
+	box, err := sandbox.Start(ctx, sandbox.Config{})
 	if err != nil {
 		return err
 	}
-	box, err := sandbox.Start(ctx, sandbox.Config{Bootstrap: bootstrap})
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if stopErr := box.Stop(); err == nil {
-			err = stopErr
-		}
-	}()
+	defer func() { err = errors.Join(err, box.Stop()) }()
 	fmt.Fprintf(out, "Started it in %s, beside\n", milliseconds(box.Function.InitDuration()))
-	fmt.Fprintf(out, "  an identity provider at %s\n", box.IDP.URL())
-	fmt.Fprintf(out, "  a Secrets Manager    at %s/\n\n", box.Secrets.URL())
+	fmt.Fprintf(out, "  an identity provider at %s/\n", box.IDP.URL)
+	fmt.Fprintf(out, "  a Secrets Manager    at %s/\n\n", box.Secrets.URL)
 	fmt.Fprintf(out, "What HealthLake would get for a search, with each token from that provider:\n\n")
 
 	table := tabwriter.NewWriter(out, 0, 0, 3, ' ', 0)
-	fmt.Fprintf(table, "TOKEN\tisAuthorized\tTIME (of %d ms)\tfhirUser\tpatient\tscope\n",
-		sandbox.Budget.Milliseconds())
+	fmt.Fprintf(table, "TOKEN\tisAuthorized\tTIME (of %d ms)\tfhirUser\tpatient\tscope\n", sandbox.TimeLimit.Milliseconds())
 	var wrong []string
-	for _, want := range expectations {
-		token, err := box.Token(ctx, want.kind)
+	for _, kind := range sandbox.Kinds {
+		token, err := box.Token(ctx, kind.Name)
 		if err != nil {
 			return err
 		}
@@ -88,21 +51,14 @@ func run(ctx context.Context, out io.Writer) (err error) {
 		if err != nil {
 			return err
 		}
-		answer, fault := read(result)
-		if fault == "" && answer.Authorized() != want.authorized {
-			fault = fmt.Sprintf("isAuthorized is %v", answer.AuthPayload["isAuthorized"])
+		response, err := check(kind, result)
+		if err != nil {
+			wrong = append(wrong, fmt.Sprintf("%s token: %v", kind.Name, err))
 		}
-		if fault == "" && (text(answer, "scope") != want.scope || text(answer, "fhirUser") != want.fhirUser ||
-			text(answer, "patient") != want.patient) {
-			fault = "scope, fhirUser or patient is not what the provider knows"
-		}
-		if fault != "" {
-			wrong = append(wrong, fmt.Sprintf("%s token: %s", want.kind, fault))
-		}
-		fmt.Fprintf(table, "%s\t%v\t%s\t%s\t%s\t%s\n", want.kind,
-			cmp.Or(answer.AuthPayload["isAuthorized"], any("error")), milliseconds(result.Duration),
-			cmp.Or(text(answer, "fhirUser"), "-"), cmp.Or(text(answer, "patient"), "-"),
-			cmp.Or(text(answer, "scope"), "-"))
+		fmt.Fprintf(table, "%s\t%v\t%s\t%s\t%s\t%s\n", kind.Name,
+			cmp.Or(response.AuthPayload["isAuthorized"], any("error")), milliseconds(result.Duration),
+			cmp.Or(text(response, "fhirUser"), "-"), cmp.Or(text(response, "patient"), "-"),
+			cmp.Or(text(response, "scope"), "-"))
 	}
 	if err := table.Flush(); err != nil {
 		return err
@@ -112,7 +68,7 @@ func run(ctx context.Context, out io.Writer) (err error) {
 		for _, line := range wrong {
 			fmt.Fprintln(out, "NOT AS EXPECTED:", line)
 		}
-		return fmt.Errorf("%d of %d answers are not as expected", len(wrong), len(expectations))
+		return fmt.Errorf("%d of %d responses are not as expected", len(wrong), len(sandbox.Kinds))
 	}
 	fmt.Fprint(out, `
 All as expected. What to do next:
@@ -125,25 +81,24 @@ All as expected. What to do next:
 	return nil
 }
 
-// read takes the answer out of a result, or says what is wrong with it.
-func read(result runtimeapi.Result) (answer sandbox.Answer, fault string) {
+// check reads a result and says what is wrong with it for a token of this kind.
+func check(kind sandbox.Kind, result runtimeapi.Result) (sandbox.Response, error) {
+	response, err := sandbox.Parse(result)
 	switch {
-	case result.FunctionError != nil:
-		return answer, fmt.Sprintf("%s: %s", result.FunctionError.Type, result.FunctionError.Message)
-	case result.Duration > sandbox.Budget:
-		fault = fmt.Sprintf("the answer came after %s", milliseconds(result.Duration))
+	case err != nil:
+	case result.Duration > sandbox.TimeLimit:
+		err = fmt.Errorf("the response came after %s", milliseconds(result.Duration))
+	case response.Authorized() != kind.Authorized:
+		err = fmt.Errorf("isAuthorized is %v", response.AuthPayload["isAuthorized"])
+	case text(response, "scope") != kind.Scope || text(response, "fhirUser") != kind.FHIRUser ||
+		text(response, "patient") != kind.Patient:
+		err = errors.New("scope, fhirUser or patient is not what the provider knows")
 	}
-	if err := json.Unmarshal(result.Payload, &answer); err != nil {
-		return answer, "the answer is not JSON"
-	}
-	if answer.IAMRoleARN != sandbox.ServiceRole {
-		return answer, "iamRoleARN is not the service role"
-	}
-	return answer, fault
+	return response, err
 }
 
-func text(a sandbox.Answer, claim string) string {
-	value, _ := a.AuthPayload[claim].(string)
+func text(r sandbox.Response, claim string) string {
+	value, _ := r.AuthPayload[claim].(string)
 	return value
 }
 

@@ -2,11 +2,13 @@ package main
 
 import (
 	"bytes"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
 
 	"healthlake-smart-on-fhir/local/runtimeapi"
+	"healthlake-smart-on-fhir/local/sandbox"
 )
 
 func TestDemo(t *testing.T) {
@@ -31,22 +33,25 @@ func TestDemo(t *testing.T) {
 	}
 }
 
-func TestReadFindsFaults(t *testing.T) {
-	tests := []struct {
+func TestCheck(t *testing.T) {
+	response := func(payload string) runtimeapi.Result {
+		return runtimeapi.Result{Payload: fmt.Appendf(nil, `{"iamRoleARN":%q,"authPayload":%s}`, sandbox.ServiceRole, payload)}
+	}
+	late := response(`{}`)
+	late.Duration = 1001e6
+	for _, test := range []struct {
 		result runtimeapi.Result
 		want   string
 	}{
 		{runtimeapi.Result{FunctionError: &runtimeapi.FunctionError{Type: "T", Message: "M"}}, "T: M"},
 		{runtimeapi.Result{Payload: []byte(`"`)}, "not JSON"},
 		{runtimeapi.Result{Payload: []byte(`{"iamRoleARN":"x"}`)}, "service role"},
-		{runtimeapi.Result{
-			Payload:  []byte(`{"iamRoleARN":"arn:aws:iam::123456789012:role/sof-hl-Role-for-HealthLake"}`),
-			Duration: 1001e6,
-		}, "after 1001.0 ms"},
-	}
-	for _, test := range tests {
-		if _, fault := read(test.result); !strings.Contains(fault, test.want) {
-			t.Errorf("fault %q, want %q", fault, test.want)
+		{late, "after 1001.0 ms"},
+		{response(`{"isAuthorized":"true"}`), "isAuthorized is true"},
+		{response(`{"isAuthorized":true,"scope":"system/*.*"}`), "not what the provider knows"},
+	} {
+		if _, err := check(sandbox.Kinds[0], test.result); err == nil || !strings.Contains(err.Error(), test.want) {
+			t.Errorf("error %v, want %q", err, test.want)
 		}
 	}
 }

@@ -14,9 +14,9 @@ func TestInvoke(t *testing.T) {
 		want        []string // in the output
 	}{
 		{"a placeholder", `{"datastoreEndpoint":"https://example.com/r4/","bearerToken":"<valid: a remark>"}`,
-			[]string{"Answer after", `"isAuthorized": true`, `"outcome":"authorized"`, `"bearerToken":"[redacted]"`}},
+			[]string{"Response after", `"isAuthorized": true`, `"outcome":"authorized"`, `"bearerToken":"[redacted]"`}},
 		{"a token", `{"datastoreEndpoint":"https://example.com/r4/","bearerToken":"some-token"}`,
-			[]string{"Answer after", `"isAuthorized": false`, `"outcome":"denied"`}},
+			[]string{"Response after", `"isAuthorized": false`, `"outcome":"denied"`}},
 		{"no token", `{"datastoreEndpoint":"https://example.com/r4/"}`,
 			[]string{"Error after", "bearerToken is missing", `"outcome":"error"`}},
 		{"no object", `7`, []string{"Error after", `"outcome":"error"`}},
@@ -42,12 +42,12 @@ func TestMistakes(t *testing.T) {
 		args []string
 		want string
 	}{
-		{"no argument", nil, "wants one event file"},
-		{"an empty argument", []string{""}, "wants one event file"},
+		{"no argument", nil, "want one event file"},
+		{"an empty argument", []string{""}, "want one event file"},
 		{"a missing file", []string{"events/nope.json"}, "events/nope.json does not exist"},
 		{"not JSON", []string{write(t, "{\n \"bearerToken\": x\n}")}, "is not JSON: line 2"},
 		{"an unfinished file", []string{write(t, "{\n")}, "is not JSON: line 2"},
-		{"an unknown placeholder", []string{write(t, `{"bearerToken":"<vaild>"}`)}, `"<vaild>"; wants a token or`},
+		{"an unknown placeholder", []string{write(t, `{"bearerToken":"<vaild>"}`)}, `"<vaild>"; want a token or`},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
