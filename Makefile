@@ -52,10 +52,10 @@ lint: need-go ## Run gofmt, go vet and staticcheck
 e2e: need-go node_modules ## Deploy to a local AWS and prove it with ORY Hydra and oidc-provider; writes docs/evidence/tested.md
 	@go build -C local -buildvcs=false -o ../bin/ ./e2e && bin/e2e -report docs/evidence/tested.md
 
-faults: need-go ## Stage every fault against the built function; writes docs/faults.md
+faults: need-go ## Bring about every fault against the built function; writes docs/evidence/faults.md
 	go -C local test ./faults -count=1 -timeout 15m -update
 
-bench: need-go ## Measure the function against a minimal one (five minutes); writes docs/benchmarks.md
+bench: need-go ## Measure the function against a minimal one (five minutes); writes docs/reference/benchmarks.md
 	@go -C local run ./bench
 
 fuzz: need-go ## Run each fuzz target for some time [FUZZTIME=10s]

@@ -6,7 +6,7 @@ import (
 	"healthlake-smart-on-fhir/internal/contract"
 )
 
-const scalingPage = "[scaling](../scaling.md#how-much-provisioned-concurrency)"
+const scalingPage = "[scaling](scaling.md#how-much-provisioned-concurrency)"
 
 var functionKeys = []key{
 	{
