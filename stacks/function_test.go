@@ -36,7 +36,7 @@ func TestFunction(t *testing.T) {
 		"Environment": {"Variables": {
 			"SECRET_ID": {"Fn::ImportValue": "sof-hl-Secret:ExportsOutputRefSecret34AA9512"},
 			"INTROSPECTION_AUTH": "auto",
-			"INTROSPECTION_ORIGIN": "https://idp.example"
+			"INTROSPECTION_ORIGIN": "https://idp.example", "AUDIT_CLAIMS": "client_id jti"
 		}},
 		"LoggingConfig": {
 			"LogGroup": {"Ref": "`+logs+`"},
@@ -63,7 +63,7 @@ func TestFunctionSettings(t *testing.T) {
 		"ReservedConcurrentExecutions": 50,
 		"Environment": map[string]any{"Variables": map[string]any{
 			"SECRET_ID":          map[string]any{"Fn::ImportValue": "sof-hl-Secret:ExportsOutputRefSecret34AA9512"},
-			"INTROSPECTION_AUTH": "basic", "INTROSPECTION_ORIGIN": "https://idp.example",
+			"INTROSPECTION_AUTH": "basic", "INTROSPECTION_ORIGIN": "https://idp.example", "AUDIT_CLAIMS": "client_id jti",
 			"REQUIRED_AUDIENCE": "datastore https://fhir.example/",
 			"REQUIRED_SCOPE":    "fhir launch",
 			"CLAIM_NAMES":       `{"fhirUser":"https://clinic.example/fhirUser"}`,
@@ -80,7 +80,7 @@ func TestFunctionThatVerifiesJWTs(t *testing.T) {
 	s := get(t, "givenKey")
 	_, function := s.stacks["CheckToken"].one(t, "AWS::Lambda::Function")
 	for name, want := range map[string]string{
-		"TOKEN_VALIDATION": "jwt", "AUTH_ISSUER": "https://idp.example/", "REQUIRED_AUDIENCE": "datastore",
+		"TOKEN_VALIDATION": "jwt", "AUDIT_CLAIMS": "client_id jti", "AUTH_ISSUER": "https://idp.example/", "REQUIRED_AUDIENCE": "datastore",
 		"AUTH_ENDPOINT_JWKS": "https://idp.example/.well-known/jwks.json",
 	} {
 		if got := at(function, "Properties", "Environment", "Variables", name); got != want {

@@ -17,6 +17,7 @@ import (
 
 	"healthlake-smart-on-fhir/internal/clientauth"
 	"healthlake-smart-on-fhir/internal/config"
+	"healthlake-smart-on-fhir/internal/contract"
 )
 
 // sample is what the sample context comes to, with the lists cut short.
@@ -53,6 +54,7 @@ func sample() config.Config {
 		LambdaMemorySize:           512,
 		LambdaConcurrentExecutions: 5,
 		LogRetentionDays:           14,
+		AuditClaims:                contract.DefaultAuditClaims,
 		Dashboard:                  true,
 	}
 }

@@ -92,7 +92,7 @@ func startIDP(t *testing.T, changes map[string]any) string {
 		if _, password, _ := r.BasicAuth(); password != secret {
 			w.WriteHeader(http.StatusUnauthorized)
 		} else if r.PostFormValue("token") == "the-token" {
-			fmt.Fprint(w, `{"active":true,"exp":4102444800,"scope":"patient/*.rs?a&b","patient":"p1","name":"`+"\u009b2J\u202e"+`"}`)
+			fmt.Fprint(w, `{"active":true,"exp":4102444800,"scope":"patient/Observation.rs?a=1&b=2","patient":"p1","name":"`+"\u009b2J\u202e"+`"}`)
 		} else {
 			fmt.Fprint(w, `{"active":false}`)
 		}
@@ -187,7 +187,7 @@ func TestWriteAndToken(t *testing.T) {
 		`authEndpointToken: "` + idp + `/token", was "https://old.example/token"`,
 		`authEndpointRevoke: "", was nothing`,
 		"ok       write", "ok       token", "of 2 calls", "skipped  AWS account",
-		`"isAuthorized": true`, `"name": "\u009b2J\u202e"`, `"scope": "patient/*.rs?a&b"`, `"patient": "p1"`, `"aud": "https://d.example/r4/"`,
+		`"isAuthorized": true`, `"name": "\u009b2J\u202e"`, `"scope": "patient/Observation.rs?a=1&b=2"`, `"patient": "p1"`, `"aud": "https://d.example/r4/"`,
 		`"iamRoleARN": "arn:aws:iam::210987654321:role/t-Role-for-HealthLake"`,
 	} {
 		if !strings.Contains(stdout, want) {

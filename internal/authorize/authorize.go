@@ -10,6 +10,7 @@ import (
 
 	"healthlake-smart-on-fhir/internal/claims"
 	"healthlake-smart-on-fhir/internal/reason"
+	"healthlake-smart-on-fhir/internal/scopes"
 )
 
 const (
@@ -38,12 +39,18 @@ type Rules struct {
 // Decision is what follows from a token's claims. Make one with Decide or Deny.
 type Decision struct {
 	Reason reason.Reason
-	// FHIRScopes is how many of the token's scopes are for FHIR resources. With none, HealthLake has nothing to grant.
+	// Mismatch is set where the reason is reason.Audience or reason.Issuer.
+	Mismatch reason.Mismatch
+	// Claims are the token's, with those nested in ext at the top and the mapped ones under HealthLake's names; nil where the
+	// provider gave none about an active token. They may name a person.
+	Claims claims.Set
+	// FHIRScopes is how many of an authorized token's scopes are for FHIR resources. With none, HealthLake has nothing to grant.
 	FHIRScopes int
+	// Access is what the scopes of an authorized token need a role for; a denial needs none.
+	Access scopes.Access
 
 	scope         json.RawMessage
-	iat, nbf, exp int64      // seconds since 1970
-	passed        claims.Set // every other claim that goes to HealthLake
+	iat, nbf, exp int64 // seconds since 1970
 }
 
 // Authorized tells whether HealthLake is told to carry out the request.
@@ -54,19 +61,20 @@ func Decide(set claims.Set, endpoint string, now time.Time, rules Rules) Decisio
 	if !set.True("active") { // RFC 7662 section 2.2: a required boolean
 		return Deny(reason.Inactive, now)
 	}
-	d := Decision{Reason: reason.Active}
+	d := Decision{Reason: reason.Active, Claims: lift(set, rules.ClaimNames)}
 	for _, check := range []func() reason.Reason{
 		func() reason.Reason { return checkKind(set, rules.AcceptSenderConstrained) },
 		func() reason.Reason { return d.readTimes(set, now, rules.MaxLifetime) },
-		func() reason.Reason { return checkIssuer(set, rules.TrustedIssuers) },
-		func() reason.Reason { return checkAudience(set, rules.RequiredAudience, endpoint) },
+		func() reason.Reason { return d.checkIssuer(set, rules.TrustedIssuers) },
+		func() reason.Reason { return d.checkAudience(set, rules.RequiredAudience, endpoint) },
 		func() reason.Reason { return d.readScope(set, rules) },
 	} {
 		if r := check(); r != reason.Active {
-			return Deny(r, now)
+			denied := Deny(r, now)
+			denied.Claims, denied.Mismatch = d.Claims, d.Mismatch
+			return denied
 		}
 	}
-	d.passed = passThrough(set, rules.ClaimNames)
 	return d
 }
 
@@ -111,26 +119,32 @@ func (d *Decision) readTimes(set claims.Set, now time.Time, maxLifetime time.Dur
 	return reason.Active
 }
 
-func checkIssuer(set claims.Set, trusted []string) reason.Reason {
+func (d *Decision) checkIssuer(set claims.Set, trusted []string) reason.Reason {
 	issuer, err := set.Text("iss")
 	switch {
 	case err != nil:
 		return reason.MalformedClaim
 	case len(trusted) > 0 && !slices.Contains(trusted, issuer):
+		d.Mismatch = mismatch([]string{issuer}, trusted)
 		return reason.Issuer
 	}
 	return reason.Active
 }
 
-func checkAudience(set claims.Set, required []string, endpoint string) reason.Reason {
+func (d *Decision) checkAudience(set claims.Set, required []string, endpoint string) reason.Reason {
 	audience, err := audienceOf(set)
 	switch {
 	case err != nil:
 		return reason.MalformedClaim
 	case len(required) > 0 && !slices.ContainsFunc(required, func(r string) bool { return accepts(r, audience, endpoint) }):
+		d.Mismatch = mismatch(audience, required)
 		return reason.Audience
 	}
 	return reason.Active
+}
+
+func mismatch(got, want []string) reason.Mismatch {
+	return reason.Mismatch{Got: strings.Join(got, " "), Want: strings.Join(want, " or ")}
 }
 
 // audienceOf returns the aud claim. Cognito's access tokens have none: the client they were issued to is in client_id.

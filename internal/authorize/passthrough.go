@@ -20,24 +20,29 @@ var reserved = []string{"isAuthorized", "iss", "aud", "iamRoleARN", "iat", "nbf"
 // not set these claims.
 var notFromExt = []string{"scp", "sub", "client_id", "username", "token_type", "token_use", "typ", "jti", "azp", "cid", "cnf"}
 
-// passThrough returns the claims that go to HealthLake unchanged. The SMART launch context (fhirUser, patient, encounter and
-// so on) that ORY nests in ext is lifted to the top where the top has no claim of that name, not even null; mapped claims get
-// the names that HealthLake knows.
-func passThrough(set claims.Set, names map[string]string) claims.Set {
-	passed := maps.Clone(set)
+// lift returns the claims with the SMART launch context (fhirUser, patient, encounter and so on) that ORY nests in ext at the
+// top, where the top has no claim of that name, not even null, and with mapped claims under the names that HealthLake knows.
+func lift(set claims.Set, names map[string]string) claims.Set {
+	lifted := maps.Clone(set)
 	top := slices.Collect(maps.Keys(set))
 	for name, value := range set.Object("ext") {
 		if !isOneOf(top, name) && !isOneOf(notFromExt, name) {
-			passed[name] = value
+			lifted[name] = value
 		}
 	}
 	mapped := claims.Set{}
 	for name, here := range names {
-		if passed.Has(here) {
-			mapped[name] = passed[here]
+		if lifted.Has(here) {
+			mapped[name] = lifted[here]
 		}
 	}
-	maps.Copy(passed, mapped)
+	maps.Copy(lifted, mapped)
+	return lifted
+}
+
+// passThrough returns the claims that go to HealthLake unchanged.
+func passThrough(lifted claims.Set) claims.Set {
+	passed := maps.Clone(lifted)
 	maps.DeleteFunc(passed, func(name string, _ json.RawMessage) bool { return isOneOf(reserved, name) })
 	return passed
 }
@@ -61,7 +66,7 @@ func (d *Decision) readScope(set claims.Set, rules Rules) reason.Reason {
 	if slices.ContainsFunc(rules.RequiredScopes, func(s string) bool { return !slices.Contains(granted, s) }) {
 		return reason.Scope
 	}
-	d.FHIRScopes = len(scopes.All(text))
+	d.FHIRScopes, d.Access = len(scopes.All(text)), scopes.AccessOf(text)
 	return reason.Active
 }
 

@@ -21,7 +21,9 @@ type Response struct {
 // same form.
 func NewResponse(d Decision, issuer, endpoint, role string) Response {
 	payload := claims.Set{}
-	maps.Copy(payload, d.passed)
+	if d.Authorized() {
+		payload = passThrough(d.Claims)
+	}
 	// Last, so that nothing from the provider can replace them.
 	maps.Copy(payload, claims.Set{
 		"iss":          text(issuer),

@@ -78,10 +78,8 @@ func New(e contract.Environment, transport *httpclient.Transport, now func() tim
 // Result is what came of checking one token.
 type Result struct {
 	Response authorize.Response
-	Reason   reason.Reason
-	// FHIRScopes is how many of an authorized token's scopes are for FHIR resources.
-	FHIRScopes int
-	Provider   Usage
+	Decision authorize.Decision
+	Provider Usage
 }
 
 // Usage is what a check took at the provider. It is set with an error too.
@@ -119,10 +117,9 @@ func (c *Checker) Check(ctx context.Context, token, endpoint string, document co
 		return Result{Provider: usage}, err
 	}
 	return Result{
-		Response:   authorize.NewResponse(decision, document.AuthEndpointToken, endpoint, document.HLRoleARN),
-		Reason:     decision.Reason,
-		FHIRScopes: decision.FHIRScopes,
-		Provider:   usage,
+		Response: authorize.NewResponse(decision, document.AuthEndpointToken, endpoint, document.RoleARN(decision.Access)),
+		Decision: decision,
+		Provider: usage,
 	}, nil
 }
 
@@ -137,7 +134,9 @@ func (c *Checker) decide(
 	found, err := c.source.find(ctx, token, document)
 	usage := Usage{Time: time.Since(begin), Requests: found.requests, CacheHit: found.cacheHit}
 	if refusal := new(jwt.Refusal); errors.As(err, &refusal) {
-		return authorize.Deny(refusal.Reason, c.now()), usage, nil
+		denied := authorize.Deny(refusal.Reason, c.now())
+		denied.Claims, denied.Mismatch = refusal.Claims, refusal.Mismatch
+		return denied, usage, nil
 	}
 	if err != nil {
 		return authorize.Decision{}, usage, err

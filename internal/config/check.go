@@ -74,6 +74,9 @@ var (
 	// The function receives lists as one string, separated by spaces. Not every issuer is a URL.
 	issuers   = elements{check: matching("a list of issuers without spaces", `^[!-~]+$`)}
 	audiences = elements{check: matching("a list of audiences without spaces", `^[!-~]+$`)}
+	// Each becomes a field of the log line beside the line's own.
+	auditClaims = elements{check: allOf("a list of claim names that are not "+strings.Join(contract.LogFields, ", "),
+		matching("", `^[!-~]+$`), not(check[string]{ok: oneOf(contract.LogFields...).ok}))}
 	// The ARN of a role's session is useless: it ends with the session. In a resource policy the role stands for its sessions.
 	principals = elements{check: matching("IAM role or user ARNs such as arn:aws:iam::<account>:role/<name>"+
 		" (of an assumed-role session: its role's ARN)",

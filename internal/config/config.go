@@ -94,6 +94,7 @@ type Config struct {
 	LambdaMaxConcurrentExecutions int // 0: provisioned concurrency does not scale
 	LambdaReservedConcurrency     int // 0: none
 	LambdaEnhancedLogging         bool
+	AuditClaims                   []string // names of claims whose values go into each log line
 	LogRetentionDays              int
 
 	Dashboard  bool

@@ -22,6 +22,7 @@ func (c Config) Environment() contract.Environment {
 		TrustedIssuers:    c.TrustedIssuers,
 		ClaimNames:        c.ClaimNames,
 
+		AuditClaims:             c.AuditClaims,
 		SenderConstrainedTokens: c.SenderConstrainedTokens,
 		MaxTokenLifetime:        time.Duration(c.MaxTokenLifetimeSeconds) * time.Second,
 		IntrospectionCache:      time.Duration(c.IntrospectionCacheSeconds) * time.Second,

@@ -72,6 +72,8 @@ const (
 	KeySmartScopes                   = "smartScopes"
 	KeyGrantTypes                    = "grantTypes"
 	KeyKMSKey                        = "kmsKey"
+	KeyAuditClaims                   = "auditClaims"
+	KeyLogRetentionDays              = "logRetentionDays"
 )
 
 // The placeholders in the sample cdk.context.json.

@@ -1,5 +1,7 @@
 package config
 
+import "healthlake-smart-on-fhir/internal/contract"
+
 var watchingKeys = []key{
 	{
 		name: "lambdaEnhancedLogging", byDefault: fixed(false),
@@ -8,7 +10,14 @@ var watchingKeys = []key{
 			"`lambda_enhanced_logging` of the secret changes it within a minute, without a deploy.",
 	},
 	{
-		name: "logRetentionDays", byDefault: fixed(14),
+		name: KeyAuditClaims, byDefault: fixed(contract.DefaultAuditClaims),
+		value: list(func(c *Config) *[]string { return &c.AuditClaims }, auditClaims),
+		doc: "Claims whose values go into each log line, also of a denial, where the token has them. `client_id` stands for " +
+			"`azp`, `cid` and `appid` too. With personal claims, for example `[\"client_id\", \"jti\", \"sub\", \"fhirUser\"]`, the log " +
+			"says who asked for what and when (HIPAA, 45 CFR 164.312(b)); the log is then patient data.",
+	},
+	{
+		name: KeyLogRetentionDays, byDefault: fixed(14),
 		value: number(func(c *Config) *int { return &c.LogRetentionDays }, retentionDays),
 		doc:   "How many days the function's log is kept.",
 	},

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"healthlake-smart-on-fhir/internal/contract"
 )
 
 // rule is about several keys together, or about a value that is valid but probably unintended. It is skipped where one of
@@ -20,6 +22,7 @@ var rules = slices.Concat([]rule{
 	{[]string{KeyTokenValidation, KeyRequiredAudience, KeyAuthEndpoint, KeyAuthIssuer, KeyAuthEndpointJwks}, jwtRule},
 	{[]string{KeyKMSKey, KeyRegion}, kmsKeyRule},
 	{[]string{KeySecretName}, secretNameRule},
+	{[]string{KeyAuditClaims, KeyLogRetentionDays, KeyKMSKey}, auditRule},
 	{[]string{KeyLambdaConcurrentExecutions, KeyLambdaMaxConcurrentExecutions}, maxConcurrencyRule},
 	{[]string{KeyLambdaConcurrentExecutions, KeyLambdaMaxConcurrentExecutions, KeyLambdaReservedConcurrency},
 		reservedConcurrencyRule},
@@ -84,4 +87,19 @@ func reservedConcurrencyRule(c Config) []Problem {
 	}
 	return []Problem{{Key: KeyLambdaReservedConcurrency, Got: fmt.Sprint(c.LambdaReservedConcurrency),
 		Want: fmt.Sprintf("0 for none, or at least %d, the most that is provisioned", least)}}
+}
+
+// impersonalClaims name software or a token, and nobody.
+var impersonalClaims = slices.Concat(contract.DefaultAuditClaims, contract.ClientIDClaims, []string{"iss", "aud", "iat", "nbf", "exp",
+	"scope", "scp", "token_type", "token_use", "typ"})
+
+// auditRule: a log that names people is to be protected and kept like other records about patients (45 CFR 164.312(b) and
+// 164.316(b)(2)).
+func auditRule(c Config) []Problem {
+	i := slices.IndexFunc(c.AuditClaims, func(name string) bool { return !slices.Contains(impersonalClaims, name) })
+	if i < 0 || c.KMSKey != KMSKeyAWSOwned && c.LogRetentionDays >= 365 {
+		return nil
+	}
+	return []Problem{{Key: KeyAuditClaims, Got: show(c.AuditClaims[i]) + ", which may name a person", Warning: true,
+		Want: "a customer key (" + KeyKMSKey + ") and " + KeyLogRetentionDays + " of at least 365"}}
 }

@@ -112,3 +112,16 @@ func TestSecretNameLikeARN(t *testing.T) {
 			`a hyphen and six characters: Secrets Manager may confuse it with an ARN`)
 	}
 }
+
+func TestAuditedPeople(t *testing.T) {
+	type m = map[string]any
+	says(t, m{"auditClaims": "client_id fhirUser"},
+		`warning auditClaims: got "fhirUser", which may name a person, want a customer key (kmsKey) and logRetentionDays of at least 365`)
+	says(t, m{"auditClaims": "sub", "kmsKey": "create", "logRetentionDays": 180},
+		`warning auditClaims: got "sub", which may name a person, want a customer key (kmsKey) and logRetentionDays of at least 365`)
+	accepts(t, m{"auditClaims": "sub", "kmsKey": "create", "logRetentionDays": 365})
+	accepts(t, m{"auditClaims": "azp jti scope"})
+	if c := accepts(t, m{"auditClaims": []any{}}); len(c.AuditClaims) != 0 {
+		t.Errorf("got %v", c.AuditClaims)
+	}
+}

@@ -22,8 +22,11 @@ type Document struct {
 	AuthEndpointIntrospect string `json:"auth_endpoint_introspect"`
 	// APIKey is sent as a bearer token to the introspection endpoint where the provider wants that.
 	APIKey string `json:"api_key"`
-	// HLRoleARN is the service role that HealthLake assumes to carry out the request.
-	HLRoleARN string `json:"hl_role_arn"`
+	// The service roles that HealthLake assumes to carry out a request; see RoleARN. The first may read and write.
+	HLRoleARN           string `json:"hl_role_arn"`
+	HLRoleARNRead       string `json:"hl_role_arn_read,omitempty"`
+	HLRoleARNExport     string `json:"hl_role_arn_export,omitempty"`
+	HLRoleARNReadExport string `json:"hl_role_arn_read_export,omitempty"`
 	// HLDatastoreName is there for the reader of the secret; the function does not use it.
 	HLDatastoreName string `json:"hl_datastore_name"`
 	// LambdaEnhancedLogging may be changed in the console; it takes effect within a minute.

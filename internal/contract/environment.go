@@ -50,7 +50,9 @@ type Environment struct {
 	// IntrospectionOrigin is the scheme, host and port of the introspection endpoint. Whoever may change the secret can change
 	// the endpoint's path, and not send tokens to another server.
 	IntrospectionOrigin string
-	AuthCABundle        string // PEM file in the function's package; empty: the system's roots
+	// AuditClaims are the claims whose values go into each log line.
+	AuditClaims  []string
+	AuthCABundle string // PEM file in the function's package; empty: the system's roots
 }
 
 // variables has one row for each environment variable. A variable whose value is the default is not set.
@@ -68,6 +70,7 @@ var variables = []variable{
 	seconds("MAX_TOKEN_LIFETIME_SECONDS", MaxTokenLifetime, func(e *Environment) *time.Duration { return &e.MaxTokenLifetime }),
 	text("SENDER_CONSTRAINED_TOKENS", SenderConstrainedDeny, func(e *Environment) *string { return &e.SenderConstrainedTokens }),
 	text("INTROSPECTION_ORIGIN", "", func(e *Environment) *string { return &e.IntrospectionOrigin }),
+	words("AUDIT_CLAIMS", func(e *Environment) *[]string { return &e.AuditClaims }),
 	text("AUTH_CA_BUNDLE", "", func(e *Environment) *string { return &e.AuthCABundle }),
 }
 

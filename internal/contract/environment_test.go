@@ -15,6 +15,7 @@ var variables = map[string]string{
 	"TRUSTED_ISSUERS": "https://a.example/ https://b.example/", "INTROSPECTION_CACHE_SECONDS": "300",
 	"TOKEN_VALIDATION": "jwt", "AUTH_ISSUER": "https://idp.example/", "AUTH_ENDPOINT_JWKS": "https://idp.example/jwks",
 	"REQUIRED_SCOPE": "fhir launch", "CLAIM_NAMES": `{"fhirUser":"https://clinic.example/fhirUser?a&b"}`, "AUTH_CA_BUNDLE": "ca.pem",
+	"AUDIT_CLAIMS":               "client_id sub",
 	"MAX_TOKEN_LIFETIME_SECONDS": "3600", "SENDER_CONSTRAINED_TOKENS": "accept",
 	"INTROSPECTION_ORIGIN": "https://idp.example",
 }
@@ -28,6 +29,7 @@ func TestEnvironmentIsReadAsItIsWritten(t *testing.T) {
 	want := contract.Environment{
 		SecretID: "other", TokenValidation: "jwt", IntrospectionAuth: "post", IntrospectionCache: 5 * time.Minute,
 		AuthIssuer: "https://idp.example/", AuthEndpointJwks: "https://idp.example/jwks", AuthCABundle: "ca.pem",
+		AuditClaims:      []string{"client_id", "sub"},
 		RequiredAudience: []string{"datastore"}, TrustedIssuers: []string{"https://a.example/", "https://b.example/"},
 		RequiredScope:    []string{"fhir", "launch"},
 		MaxTokenLifetime: time.Hour, SenderConstrainedTokens: "accept", IntrospectionOrigin: "https://idp.example",
@@ -45,7 +47,7 @@ func TestEnvironmentDefaults(t *testing.T) {
 	got, err := read(map[string]string{"INTROSPECTION_ORIGIN": "https://idp.example"})
 	want := contract.Environment{SecretID: "SOF-HL", TokenValidation: "introspection", SenderConstrainedTokens: "deny",
 		IntrospectionOrigin: "https://idp.example",
-		RequiredAudience:    []string{}, TrustedIssuers: []string{}, RequiredScope: []string{}}
+		RequiredAudience:    []string{}, TrustedIssuers: []string{}, RequiredScope: []string{}, AuditClaims: []string{}}
 	if err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("got %+v, %v, want %+v", got, err, want)
 	}

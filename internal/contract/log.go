@@ -16,8 +16,23 @@ const (
 	FieldCacheHit    = "cache_hit"   // the claims were kept from an earlier call
 	FieldFHIRScopes  = "fhir_scopes" // of an authorized token: how many of its scopes are for FHIR resources
 	FieldTotalMS     = "total_ms"
+	FieldGot         = "got"  // of a token denied for its audience or issuer: what it has
+	FieldWant        = "want" // and what the deployment requires
 	FieldError       = "error"
 	// With enhanced logging alone: the event and the response, without credentials and personal claims.
 	FieldRequest  = "request"
 	FieldResponse = "answer"
 )
+
+// DefaultAuditClaims are the claims whose values each line has where the token has them: which app asked, by which token.
+var DefaultAuditClaims = []string{"client_id", "jti"}
+
+// ClientIDClaims are the names that providers give to the client's id (RFC 7662 section 2.2; OpenID Connect Core section 2;
+// Okta; Entra ID 1.0). The line has the first of them under the first name.
+var ClientIDClaims = []string{"client_id", "azp", "cid", "appid"}
+
+// LogFields are the names that no audited claim may have, since the line has them already.
+var LogFields = []string{
+	"time", "level", FieldMessage, FieldRequestID, FieldOperation, FieldOutcome, FieldReason, FieldSecretMS, FieldIdPMS,
+	FieldIdPRequests, FieldCacheHit, FieldFHIRScopes, FieldTotalMS, FieldGot, FieldWant, FieldError, FieldRequest, FieldResponse,
+}

@@ -23,6 +23,10 @@ import (
 // Refusal is the error for a token that must be denied. Its text holds nothing of the token.
 type Refusal struct {
 	Reason reason.Reason
+	// Claims are set where the signature was verified. They may name a person.
+	Claims claims.Set
+	// Mismatch is set where the reason is reason.Issuer.
+	Mismatch reason.Mismatch
 }
 
 func (r *Refusal) Error() string { return "token refused: " + r.Reason.Word }
@@ -94,7 +98,7 @@ func (v *Verifier) Claims(ctx context.Context, token string) (claims.Set, error)
 		}
 	}
 	if refused != reason.Active {
-		return nil, &Refusal{refused}
+		return nil, &Refusal{Reason: refused}
 	}
 	return v.judge(payload, header)
 }
@@ -110,26 +114,26 @@ type header struct {
 // parseHeader reads the header of a compact JWS (RFC 7515 section 7.1) and refuses what is none, or none of ours.
 func parseHeader(token string) (header, error) {
 	if len(token) > maxToken {
-		return header{}, &Refusal{reason.NotJWT}
+		return header{}, &Refusal{Reason: reason.NotJWT}
 	}
 	parts := strings.Split(token, ".")
 	// Three parts; an encrypted token has five, and an unsigned one an empty third.
 	if len(parts) != 3 || parts[2] == "" {
-		return header{}, &Refusal{reason.NotJWT}
+		return header{}, &Refusal{Reason: reason.NotJWT}
 	}
 	text, err := base64.RawURLEncoding.Strict().DecodeString(parts[0])
 	if err != nil {
-		return header{}, &Refusal{reason.NotJWT}
+		return header{}, &Refusal{Reason: reason.NotJWT}
 	}
 	set, err := claims.Parse(text)
 	if err != nil {
-		return header{}, &Refusal{reason.NotJWT}
+		return header{}, &Refusal{Reason: reason.NotJWT}
 	}
 	// crit asks for extensions that must be understood (RFC 7515 section 4.1.11), and none is. b64 and enc change what the
 	// parts mean.
 	for _, name := range []string{"crit", "b64", "enc"} {
 		if _, ok := set[name]; ok {
-			return header{}, &Refusal{reason.NotJWT}
+			return header{}, &Refusal{Reason: reason.NotJWT}
 		}
 	}
 	algorithm, errAlgorithm := set.Text("alg")
@@ -137,21 +141,21 @@ func parseHeader(token string) (header, error) {
 	kind, errKind := set.Text("typ")
 	content, errContent := set.Text("cty")
 	if errAlgorithm != nil || errKeyID != nil || errKind != nil || errContent != nil {
-		return header{}, &Refusal{reason.NotJWT}
+		return header{}, &Refusal{Reason: reason.NotJWT}
 	}
 	if content != "" { // a nested token (RFC 7519 section 5.2)
-		return header{}, &Refusal{reason.NotJWT}
+		return header{}, &Refusal{Reason: reason.NotJWT}
 	}
 	h := header{algorithm: jose.SignatureAlgorithm(algorithm), keyID: keyID}
 	if !slices.Contains(algorithms, h.algorithm) {
-		return header{}, &Refusal{reason.Algorithm}
+		return header{}, &Refusal{Reason: reason.Algorithm}
 	}
 	switch strings.TrimPrefix(strings.ToLower(kind), "application/") {
 	case "at+jwt":
 		h.explicit = true
 	case "", "jwt":
 	default:
-		return header{}, &Refusal{reason.NotAccessToken}
+		return header{}, &Refusal{Reason: reason.NotAccessToken}
 	}
 	return h, nil
 }
@@ -177,16 +181,16 @@ func verify(token string, h header, candidates keySet) ([]byte, reason.Reason) {
 func (v *Verifier) judge(payload []byte, h header) (claims.Set, error) {
 	set, err := claims.Parse(payload)
 	if err != nil {
-		return nil, &Refusal{reason.MalformedClaim}
+		return nil, &Refusal{Reason: reason.MalformedClaim}
 	}
-	if issuer, err := set.Text("iss"); err != nil || issuer != v.issuer {
-		return nil, &Refusal{reason.Issuer}
-	}
-	if !set.Has("exp") { // RFC 9068 section 2.2
-		return nil, &Refusal{reason.MalformedClaim}
-	}
-	if !h.explicit && isIDToken(set) {
-		return nil, &Refusal{reason.NotAccessToken}
+	issuer, err := set.Text("iss")
+	switch {
+	case err != nil || issuer != v.issuer:
+		return nil, &Refusal{reason.Issuer, set, reason.Mismatch{Got: issuer, Want: v.issuer}}
+	case !set.Has("exp"): // RFC 9068 section 2.2
+		return nil, &Refusal{Reason: reason.MalformedClaim, Claims: set}
+	case !h.explicit && isIDToken(set):
+		return nil, &Refusal{Reason: reason.NotAccessToken, Claims: set}
 	}
 	if _, ok := set["active"]; !ok {
 		set["active"] = []byte("true")

@@ -22,6 +22,10 @@ type Reason struct {
 	Fix     string // what to do about it, as Markdown; "" only for Active
 }
 
+// Mismatch is what a token had and what the deployment requires, for a denial because of one claim. Both are for a log line;
+// neither is ever a token.
+type Mismatch struct{ Got, Want string }
+
 // Plain is the meaning without Markdown.
 func (r Reason) Plain() string { return strings.ReplaceAll(r.Meaning, "`", "") }
 

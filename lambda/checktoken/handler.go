@@ -27,10 +27,11 @@ type documents interface {
 
 // handler turns HealthLake's event into the response. It is safe for concurrent use.
 type handler struct {
-	secretID  string
-	documents documents
-	checker   *checktoken.Checker
-	log       *slog.Logger
+	secretID    string
+	auditClaims []string
+	documents   documents
+	checker     *checktoken.Checker
+	log         *slog.Logger
 }
 
 // Invoke implements lambda.Handler.
@@ -38,7 +39,7 @@ func (h *handler) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, timeLimit)
 	defer cancel()
 
-	r := record{arrived: time.Now()}
+	r := record{arrived: time.Now(), auditClaims: h.auditClaims}
 	response, err := h.respond(ctx, payload, &r)
 	if err != nil {
 		r.fail(err)
@@ -76,7 +77,7 @@ func (h *handler) respond(ctx context.Context, payload []byte, r *record) ([]byt
 		return nil, failure{reason.Response, err}
 	}
 	r.result = result
-	r.reason = result.Reason
+	r.reason = result.Decision.Reason
 	return response, nil
 }
 

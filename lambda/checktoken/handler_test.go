@@ -14,6 +14,8 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"reflect"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -91,7 +93,7 @@ func startHandler(t *testing.T, p *idp) (*handler, *store, *bytes.Buffer) {
 	}}
 	log := new(bytes.Buffer)
 	return &handler{
-		secretID:  "SOF-HL",
+		secretID: "SOF-HL", auditClaims: contract.DefaultAuditClaims,
 		documents: document,
 		checker:   newChecker(t, contract.Environment{IntrospectionOrigin: server.URL}, nil, func() time.Time { return now }),
 		log:       slog.New(slog.NewJSONHandler(log, nil)),
@@ -315,6 +317,92 @@ func TestEnhancedLogShowsDetailAndNothingPersonal(t *testing.T) {
 	}
 	if answer["iamRoleARN"] != roleARN {
 		t.Errorf("answer: %v", answer)
+	}
+}
+
+// Each line names the app and the token, of a denial too, and nobody unless the deployment wants that.
+func TestAuditClaims(t *testing.T) {
+	const person = `"sub":"user-1","username":"Ada","ext":{"fhirUser":"Practitioner/42"}`
+	for _, test := range []struct {
+		name, body string
+		claims     []string
+		want       map[string]any
+	}{
+		{"the default", `{"active":true,"client_id":"app","jti":"t1",` + person + `}`, contract.DefaultAuditClaims,
+			map[string]any{"client_id": "app", "jti": "t1", "fhir_scopes": 0.0, "sub": nil, "fhirUser": nil}},
+		{"a denial", `{"active":true,"exp":1,"client_id":"app","jti":"t1",` + person + `}`, contract.DefaultAuditClaims,
+			map[string]any{"client_id": "app", "jti": "t1", "fhir_scopes": nil, "reason": "expired"}},
+		{"azp", `{"active":true,"azp":"app","scope":"patient/*.rs user/*.rs openid"}`, contract.DefaultAuditClaims,
+			map[string]any{"client_id": "app", "jti": nil, "fhir_scopes": 2.0}},
+		{"cid", `{"active":true,"client_id":null,"cid":"app"}`, contract.DefaultAuditClaims, map[string]any{"client_id": "app"}},
+		{"inactive", `{"active":false,"client_id":"app"}`, contract.DefaultAuditClaims, map[string]any{"client_id": nil}},
+		{"a client id that is no string", `{"active":true,"client_id":["a","b"]}`, contract.DefaultAuditClaims,
+			map[string]any{"client_id": []any{"a", "b"}}},
+		{"a long one", `{"active":true,"client_id":"` + strings.Repeat("x", 300) + `"}`, contract.DefaultAuditClaims,
+			map[string]any{"client_id": strings.Repeat("x", 256)}},
+		{"none", `{"active":true,"client_id":"app"}`, nil, map[string]any{"client_id": nil}},
+		{"scopes without their search parameters", `{"active":true,"scope":"patient/Observation.rs?subject=Patient/7"}`, []string{"scope"},
+			map[string]any{"scope": "patient/Observation.rs?[redacted]"}},
+		{"by name, as the deployment wants", `{"active":true,` + person + `}`, []string{"sub", "fhirUser"},
+			map[string]any{"sub": "user-1", "fhirUser": "Practitioner/42", "username": nil}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			h, _, log := startHandler(t, &idp{status: 200, body: test.body})
+			h.auditClaims = test.claims
+			if _, err := invoke(t, h, eventWith(theToken)); err != nil {
+				t.Fatal(err)
+			}
+			var line map[string]any
+			if err := json.Unmarshal(log.Bytes(), &line); err != nil {
+				t.Fatal(err)
+			}
+			for name, want := range test.want {
+				if !reflect.DeepEqual(line[name], want) {
+					t.Errorf("%s is %v, want %v", name, line[name], want)
+				}
+			}
+			if !slices.Contains(test.claims, "sub") {
+				logLine(t, log) // nothing personal in it
+			}
+		})
+	}
+}
+
+func TestDenialSaysWhatItGotAndWanted(t *testing.T) {
+	for body, want := range map[string][3]any{
+		`{"active":true,"aud":["other-api","third"],"iss":"https://idp.example/"}`: {"audience_not_accepted", "other-api third", "datastore or fhir"},
+		`{"active":true,"aud":"fhir","iss":"https://evil.example/"}`:               {"issuer_not_trusted", "https://evil.example/", "https://idp.example/"},
+		`{"active":true,"aud":"fhir","iss":"https://idp.example/"}`:                {"active", nil, nil},
+	} {
+		h, document, log := startHandler(t, &idp{status: 200, body: body})
+		h.checker = newChecker(t, contract.Environment{IntrospectionOrigin: document.held.AuthEndpointIntrospect,
+			RequiredAudience: []string{"datastore", "fhir"}, TrustedIssuers: []string{"https://idp.example/"}}, nil, time.Now)
+		if _, err := invoke(t, h, eventWith(theToken)); err != nil {
+			t.Fatal(err)
+		}
+		line := logLine(t, log)
+		if got := [3]any{line["reason"], line["got"], line["want"]}; got != want {
+			t.Errorf("%s: got %v, want %v", body, got, want)
+		}
+	}
+}
+
+// The role depends on the token's scopes alone, and a secret that was written before there was a read role has one role.
+func TestRoleFollowsScopes(t *testing.T) {
+	for scope, want := range map[string]string{"patient/*.rs": "read", "user/*.cruds": "write", "system/*.rs": "read-export",
+		"system/*.*": "export", "openid": "read"} {
+		h, document, _ := startHandler(t, &idp{status: 200, body: `{"active":true,"scope":"` + scope + `"}`})
+		before := document.held
+		document.held.HLRoleARN, document.held.HLRoleARNRead = "write", "read"
+		document.held.HLRoleARNExport, document.held.HLRoleARNReadExport = "export", "read-export"
+		response, err := invoke(t, h, eventWith(theToken))
+		if err != nil || !strings.HasSuffix(response, `"iamRoleARN":"`+want+`"}`) {
+			t.Errorf("%s: got %s, %v, want the role %s", scope, response, err, want)
+		}
+		document.held = before
+		if response, err = invoke(t, h, eventWith(theToken)); err != nil || !strings.HasSuffix(response, `"iamRoleARN":"`+roleARN+`"}`) {
+			t.Errorf("%s with an old secret: got %s, %v", scope, response, err)
+		}
 	}
 }
 

@@ -20,14 +20,15 @@ const redacted = "[redacted]"
 
 // record collects what the one log line of a call says.
 type record struct {
-	arrived    time.Time
-	event      event
-	reason     reason.Reason
-	err        error
-	secretTime time.Duration
-	provider   checktoken.Usage
-	enhanced   bool
-	result     checktoken.Result
+	arrived     time.Time
+	auditClaims []string
+	event       event
+	reason      reason.Reason
+	err         error
+	secretTime  time.Duration
+	provider    checktoken.Usage
+	enhanced    bool
+	result      checktoken.Result
 }
 
 // add adds what one check took at the provider.
@@ -72,9 +73,7 @@ func (r *record) write(ctx context.Context, log *slog.Logger) {
 		slog.Bool(contract.FieldCacheHit, r.provider.CacheHit),
 		milliseconds(contract.FieldTotalMS, time.Since(r.arrived)),
 	}
-	if r.reason.Outcome == reason.OutcomeAuthorized {
-		attributes = append(attributes, slog.Int(contract.FieldFHIRScopes, r.result.FHIRScopes))
-	}
+	attributes = append(attributes, r.audit()...)
 	level := slog.LevelInfo
 	if r.err != nil {
 		level = slog.LevelError
@@ -84,6 +83,48 @@ func (r *record) write(ctx context.Context, log *slog.Logger) {
 		attributes = append(attributes, r.detail()...)
 	}
 	log.LogAttrs(ctx, level, contract.LogMessage, attributes...)
+}
+
+// audit is what the line says about the token: whose it is, as far as the deployment wants that logged, and why it was denied.
+func (r *record) audit() []slog.Attr {
+	var attributes []slog.Attr
+	decision := r.result.Decision
+	for _, name := range r.auditClaims {
+		if value, ok := auditValue(decision.Claims, name); ok {
+			attributes = append(attributes, slog.Any(name, value))
+		}
+	}
+	if decision.Authorized() {
+		attributes = append(attributes, slog.Int(contract.FieldFHIRScopes, decision.FHIRScopes))
+	}
+	if decision.Mismatch != (reason.Mismatch{}) {
+		attributes = append(attributes, slog.String(contract.FieldGot, clip(decision.Mismatch.Got)),
+			slog.String(contract.FieldWant, clip(decision.Mismatch.Want)))
+	}
+	return attributes
+}
+
+// auditValue is a claim as the log line has it; ok is false where the token has none.
+func auditValue(set claims.Set, name string) (value any, ok bool) {
+	names := []string{name}
+	if name == contract.ClientIDClaims[0] {
+		names = contract.ClientIDClaims
+	}
+	for _, name := range names {
+		switch text, err := set.Text(name); {
+		case !set.Has(name):
+			continue
+		case name == "scope" || name == "scp":
+			return scopeList(set, name), true
+		case err == nil:
+			return clip(text), true
+		case len(set[name]) > maxClip:
+			return "[too long to show]", true
+		default:
+			return set[name], true
+		}
+	}
+	return nil, false
 }
 
 // detail is what enhanced logging adds.
@@ -169,11 +210,13 @@ func requestID(ctx context.Context) string {
 	return ""
 }
 
-// clip bounds what an event can write into a log line.
+// maxClip bounds, in bytes, a text that others put into the log line.
+const maxClip = 256
+
+// clip bounds what an event or a token can write into a log line.
 func clip(s string) string {
-	const most = 256
-	if len(s) > most {
-		return s[:most]
+	if len(s) > maxClip {
+		return s[:maxClip]
 	}
 	return s
 }

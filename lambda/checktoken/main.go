@@ -59,10 +59,11 @@ func newHandler(getenv func(string) string, log *slog.Logger) (*handler, error) 
 	}
 	introspects := environment.TokenValidation == contract.TokenValidationIntrospection
 	return &handler{
-		secretID:  environment.SecretID,
-		documents: secret.NewReader(fetchSecret(environment.SecretID, getenv), introspects, time.Now),
-		checker:   checker,
-		log:       log,
+		secretID:    environment.SecretID,
+		auditClaims: environment.AuditClaims,
+		documents:   secret.NewReader(fetchSecret(environment.SecretID, getenv), introspects, time.Now),
+		checker:     checker,
+		log:         log,
 	}, nil
 }
 

@@ -3,10 +3,12 @@ package provider
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"time"
 
 	"healthlake-smart-on-fhir/cmd/preflight/internal/checklist"
+	"healthlake-smart-on-fhir/internal/authorize"
 	"healthlake-smart-on-fhir/internal/checktoken"
 	"healthlake-smart-on-fhir/internal/contract"
 	"healthlake-smart-on-fhir/internal/introspect"
@@ -38,16 +40,29 @@ func (p *Provider) Token(ctx context.Context, token, endpoint string, now time.T
 		return nil
 	}
 	text, err := result.Response.JSON()
-	switch {
-	case err != nil:
-		l.Fail(checkToken, reason.Response.Meaning, reason.Response.Fix)
+	if err != nil {
+		l.Fail(checkToken, reason.Response.Plain(), reason.Response.Fix)
 		return nil
-	case result.Reason == reason.Active:
-		l.OK(checkToken, "authorized")
-	default:
-		l.Warn(checkToken, "denied: "+result.Reason.Word+": "+plain(result.Reason.Meaning), plain(result.Reason.Fix))
 	}
+	tokenRow(result.Decision, l)
 	return text
+}
+
+// tokenRow adds the row about a decision.
+func tokenRow(d authorize.Decision, l *checklist.List) {
+	switch {
+	case !d.Authorized():
+		text := "denied: " + d.Reason.Word + ": " + d.Reason.Plain()
+		if d.Mismatch != (reason.Mismatch{}) {
+			text += fmt.Sprintf(" Got %q, want %s.", d.Mismatch.Got, d.Mismatch.Want)
+		}
+		l.Warn(checkToken, text, plain(d.Reason.Fix))
+	case d.FHIRScopes == 0:
+		l.Warn(checkToken, "authorized, but none of its scopes is for FHIR resources, so HealthLake has nothing to grant",
+			"let the app request scopes such as patient/*.read or user/Observation.rs")
+	default:
+		l.OK(checkToken, "authorized")
+	}
 }
 
 // undecided explains an error of checking a token, and how to fix it.
