@@ -101,7 +101,7 @@ func datastoreOutputs(scope constructs.Construct, datastore awshealthlake.CfnFHI
 	output(scope, "DatastoreId", "Datastore id", datastore.AttrDatastoreId())
 	output(scope, "DatastoreArn", "Datastore ARN", datastore.AttrDatastoreArn())
 	output(scope, "DatastoreEndpoint", "Base URL of FHIR requests", jsii.String(endpoint))
-	output(scope, "DiscoveryDocumentUrl", "SMART discovery document; needs no bearer token",
+	output(scope, "DiscoveryDocumentUrl", "SMART discovery document; whether apps can read it without AWS credentials: docs/aws-facts.md",
 		jsii.String(endpoint+".well-known/smart-configuration"))
 	// The three fields that HealthLake documents.
 	output(scope, "TestEvent", "Test event for the Lambda console: put an access token in the place of <token>",
