@@ -1,6 +1,7 @@
 package config
 
 import (
+	"strconv"
 	"time"
 
 	"healthlake-smart-on-fhir/internal/contract"
@@ -49,5 +50,18 @@ func (c Config) Document() contract.Document {
 		HLRoleARN:              names.ServiceRoleARN,
 		HLDatastoreName:        names.Datastore,
 		LambdaEnhancedLogging:  contract.Flag(c.LambdaEnhancedLogging),
+	}
+}
+
+// DatastoreProperties returns the settings that the datastore should have. Its id, and what it was created with, are the
+// caller's to add.
+func (c Config) DatastoreProperties() contract.DatastoreProperties {
+	names := c.Names()
+	return contract.DatastoreProperties{
+		DatastoreName:                   names.Datastore,
+		AuthorizationStrategy:           c.AuthorizationStrategy,
+		FineGrainedAuthorizationEnabled: strconv.FormatBool(c.FineGrainedAuthorization),
+		IdpLambdaArn:                    names.AliasARN,
+		Metadata:                        c.Discovery(),
 	}
 }

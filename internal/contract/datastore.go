@@ -1,0 +1,63 @@
+package contract
+
+// Discovery is the SMART discovery document (SMART App Launch 2.2, section "Conformance") that HealthLake serves under
+// .well-known/smart-configuration. A field that is empty is not in the document.
+//
+// The introspection endpoint is left out although there is one: apps have no use for it (ORY's own discovery document
+// does not name it either).
+type Discovery struct {
+	Issuer                        string   `json:"issuer,omitempty"`
+	JwksURI                       string   `json:"jwks_uri,omitempty"`
+	AuthorizationEndpoint         string   `json:"authorization_endpoint"`
+	TokenEndpoint                 string   `json:"token_endpoint"`
+	RegistrationEndpoint          string   `json:"registration_endpoint,omitempty"`
+	ManagementEndpoint            string   `json:"management_endpoint,omitempty"`
+	RevocationEndpoint            string   `json:"revocation_endpoint,omitempty"`
+	ScopesSupported               []string `json:"scopes_supported,omitempty"`
+	ResponseTypesSupported        []string `json:"response_types_supported,omitempty"`
+	GrantTypesSupported           []string `json:"grant_types_supported"`
+	Capabilities                  []string `json:"capabilities"`
+	CodeChallengeMethodsSupported []string `json:"code_challenge_methods_supported"`
+}
+
+// Text is the document as HealthLake takes it: one line of JSON with the fields in the order above. The order must stay:
+// the templates of deployed stacks have the text that a datastore was created with.
+func (d Discovery) Text() string {
+	text, _ := CompactJSON(d) // strings can always be written
+	return string(text)
+}
+
+// DatastoreSettings are what HealthLake changes on a datastore in place (API Reference, UpdateFHIRDatastore), by the names
+// that they have in its API.
+type DatastoreSettings struct {
+	DatastoreName                   string
+	AuthorizationStrategy           string
+	FineGrainedAuthorizationEnabled string // "true" or "false": a custom resource gets no other booleans
+	IdpLambdaArn                    string
+	Metadata                        string // Discovery.Text
+}
+
+// DatastoreProperties are the properties of the custom resource that keeps a datastore's settings. The stacks write them,
+// and CloudFormation sends them to the function. Each setting, and each field of the discovery document, is a property of its
+// own, so that cdk diff shows which one changes.
+type DatastoreProperties struct {
+	DatastoreID                     string `json:"DatastoreId"`
+	DatastoreName                   string
+	AuthorizationStrategy           string
+	FineGrainedAuthorizationEnabled string
+	IdpLambdaArn                    string
+	Metadata                        Discovery
+	// Created is what the datastore was created with; empty if something else created it.
+	Created DatastoreSettings
+}
+
+// Settings are what the datastore should have.
+func (p DatastoreProperties) Settings() DatastoreSettings {
+	return DatastoreSettings{
+		DatastoreName:                   p.DatastoreName,
+		AuthorizationStrategy:           p.AuthorizationStrategy,
+		FineGrainedAuthorizationEnabled: p.FineGrainedAuthorizationEnabled,
+		IdpLambdaArn:                    p.IdpLambdaArn,
+		Metadata:                        p.Metadata.Text(),
+	}
+}
