@@ -1,6 +1,8 @@
 package stacks
 
 import (
+	"strings"
+
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awshealthlake"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
@@ -8,9 +10,10 @@ import (
 	"github.com/aws/jsii-runtime-go"
 
 	"healthlake-smart-on-fhir/internal/config"
+	"healthlake-smart-on-fhir/internal/contract"
 )
 
-// Datastore is the FHIR datastore, and what the service role may do on it.
+// Datastore is the FHIR datastore, and what the service roles may do on it.
 type Datastore struct {
 	constructs.Construct
 	ID *string
@@ -24,16 +27,24 @@ type DatastoreProps struct {
 
 // NewDatastore adds the datastore and the permissions.
 func NewDatastore(scope constructs.Construct, id string, props DatastoreProps) Datastore {
-	names := props.Config.Names()
 	construct := constructs.NewConstruct(scope, jsii.String(id))
 
 	datastore := newFHIRDatastore(construct, props)
 	datastoreOutputs(construct, datastore)
 
+	for _, role := range props.Config.ServiceRoles() {
+		newServicePermissions(construct, props, role, datastore.AttrDatastoreArn())
+	}
+	return Datastore{Construct: construct, ID: datastore.AttrDatastoreId()}
+}
+
+// newServicePermissions adds what HealthLake may do as one of the service roles.
+func newServicePermissions(scope constructs.Construct, props DatastoreProps, role contract.ServiceRole, datastoreARN *string) {
+	names := props.Config.Names()
 	statements := []awsiam.PolicyStatement{
 		awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
-			Actions:   jsii.Strings(serviceActions(props.Config.HealthLakeAccess)...),
-			Resources: &[]*string{datastore.AttrDatastoreArn()},
+			Actions:   jsii.Strings(serviceActions(props.Config.HealthLakeAccess, role.Access)...),
+			Resources: &[]*string{datastoreARN},
 		}),
 	}
 	if props.KeyARN != nil {
@@ -43,13 +54,13 @@ func NewDatastore(scope constructs.Construct, id string, props DatastoreProps) D
 			Conditions: throughService(props.Config, "healthlake", nil),
 		}))
 	}
-	role := awsiam.Role_FromRoleName(construct, jsii.String("Role"), jsii.String(names.ServiceRole), nil)
-	awsiam.NewManagedPolicy(construct, jsii.String("ServicePermissions"), &awsiam.ManagedPolicyProps{
-		Description: jsii.String("What HealthLake may do on " + names.Datastore + " for an authorized request"),
-		Roles:       &[]awsiam.IRole{role},
-		Statements:  &statements,
-	})
-	return Datastore{Construct: construct, ID: datastore.AttrDatastoreId()}
+	imported := awsiam.Role_FromRoleName(scope, jsii.String(role.ID), jsii.String(names.Role(role)), nil)
+	awsiam.NewManagedPolicy(scope, jsii.String(strings.Replace(role.ID, "HealthLakeRole", "ServicePermissions", 1)),
+		&awsiam.ManagedPolicyProps{
+			Description: jsii.String("What HealthLake may do on " + names.Datastore + " for an authorized request"),
+			Roles:       &[]awsiam.IRole{imported},
+			Statements:  &statements,
+		})
 }
 
 func newFHIRDatastore(scope constructs.Construct, props DatastoreProps) awshealthlake.CfnFHIRDatastore {

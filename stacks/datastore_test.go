@@ -129,28 +129,19 @@ func TestIdpLambdaArnIsTheAlias(t *testing.T) {
 	})
 }
 
+// What each role may do, action by action, in each variant.
 func TestServicePermissions(t *testing.T) {
-	readWrite := `["healthlake:ConfirmAttributionList", "healthlake:CreateResource", "healthlake:DeleteResource",
-		"healthlake:ExpandValueSetWithGet", "healthlake:ExpandValueSetWithPost", "healthlake:GenerateDocumentWithGet",
-		"healthlake:GenerateDocumentWithPost", "healthlake:GetCapabilities", "healthlake:GetHistoryByResourceId",
-		"healthlake:InquirePreAuthClaim", "healthlake:LookupCodeSystemWithGet", "healthlake:LookupCodeSystemWithPost",
-		"healthlake:MemberAdd", "healthlake:MemberMatch", "healthlake:MemberRemove", "healthlake:PatchResource",
-		"healthlake:ProcessBundle", "healthlake:QuestionnairePackage", "healthlake:ReadResource",
-		"healthlake:RetrieveAttributionStatus", "healthlake:SearchEverything", "healthlake:SearchWithGet",
-		"healthlake:SearchWithPost", "healthlake:SubmitPreAuthClaim", "healthlake:TranslateConceptMapWithGet",
-		"healthlake:TranslateConceptMapWithPost", "healthlake:UpdateResource", "healthlake:ValidateResource",
-		"healthlake:VersionReadResource"]`
-	readOnly := `["healthlake:ExpandValueSetWithGet", "healthlake:ExpandValueSetWithPost", "healthlake:GetCapabilities",
-		"healthlake:GetHistoryByResourceId", "healthlake:InquirePreAuthClaim", "healthlake:LookupCodeSystemWithGet",
-		"healthlake:LookupCodeSystemWithPost", "healthlake:QuestionnairePackage", "healthlake:ReadResource",
-		"healthlake:SearchEverything", "healthlake:SearchWithGet", "healthlake:SearchWithPost",
-		"healthlake:TranslateConceptMapWithGet", "healthlake:TranslateConceptMapWithPost", "healthlake:ValidateResource",
-		"healthlake:VersionReadResource"]`
-	fhir := func(actions string) string {
-		return `{"Effect": "Allow", "Action": ` + actions + `, "Resource": {"Fn::GetAtt": ["Datastore", "DatastoreArn"]}}`
-	}
+	const (
+		read = `ExpandValueSetWithGet ExpandValueSetWithPost GetCapabilities GetHistoryByResourceId InquirePreAuthClaim
+			LookupCodeSystemWithGet LookupCodeSystemWithPost QuestionnairePackage ReadResource SearchEverything SearchWithGet
+			SearchWithPost TranslateConceptMapWithGet TranslateConceptMapWithPost ValidateResource VersionReadResource`
+		bundle = ` ProcessBundle`
+		write  = ` ConfirmAttributionList CreateResource DeleteResource GenerateDocumentWithGet GenerateDocumentWithPost MemberAdd
+			MemberMatch MemberRemove PatchResource RetrieveAttributionStatus SubmitPreAuthClaim UpdateResource`
+		export = ` StartFHIRExportJobWithGet DescribeFHIRExportJobWithGet GetExportedFile CancelFHIRExportJobWithDelete`
+	)
 	key := func(arn, account, region string) string {
-		return `{
+		return `, {
 			"Effect": "Allow",
 			"Action": ["kms:Decrypt", "kms:DescribeKey", "kms:GenerateDataKey"],
 			"Resource": ` + arn + `,
@@ -160,37 +151,47 @@ func TestServicePermissions(t *testing.T) {
 			}}
 		}`
 	}
-	for name, statements := range map[string][]string{
-		"default": {fhir(readWrite)},
-		"ownKey": {fhir(readOnly), key(
-			`{"Fn::ImportValue": "sof-hl-Roles:ExportsOutputFnGetAttKey961B73FDArn5A860C43"}`, "123456789012", "us-east-1")},
-		"givenKey": {fhir(readWrite), key(`"`+keyARN+`"`, "210987654321", "eu-west-2")},
+	for name, test := range map[string]struct {
+		roles map[string]string
+		key   string
+	}{
+		"default": {roles: map[string]string{
+			"sof-hl-Role-for-HealthLake": read + bundle + write, "sof-hl-Role-for-HealthLake-Read": read + bundle}},
+		"ownKey": {
+			map[string]string{"sof-hl-Role-for-HealthLake": read, "sof-hl-Role-for-HealthLake-Read": read},
+			key(`{"Fn::ImportValue": "sof-hl-Roles:ExportsOutputFnGetAttKey961B73FDArn5A860C43"}`, "123456789012", "us-east-1"),
+		},
+		"givenKey": {
+			map[string]string{"Role-for-HealthLake": read + bundle + write, "Role-for-HealthLake-Read": read + bundle,
+				"Role-for-HealthLake-Export": read + bundle + write + export, "Role-for-HealthLake-Read-Export": read + bundle + export},
+			key(`"`+keyARN+`"`, "210987654321", "eu-west-2"),
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, policy := get(t, name).stacks["Datastore"].one(t, "AWS::IAM::ManagedPolicy")
-			wantJSON(t, at(policy, "Properties", "PolicyDocument"),
-				`{"Version": "2012-10-17", "Statement": [`+strings.Join(statements, ",")+`]}`)
-			wantJSON(t, at(policy, "Properties", "Roles"), `["`+variant(name).Prefix+`Role-for-HealthLake"]`)
+			for _, policy := range get(t, name).stacks["Datastore"].resources("AWS::IAM::ManagedPolicy") {
+				roles := at(policy, "Properties", "Roles").([]any)
+				role := roles[0].(string)
+				actions := strings.Fields(test.roles[role])
+				if len(roles) != 1 || len(actions) == 0 {
+					t.Fatalf("a policy for %v", roles)
+				}
+				delete(test.roles, role)
+				for i := range actions {
+					actions[i] = "healthlake:" + actions[i]
+				}
+				slices.Sort(actions)
+				quoted, err := json.Marshal(actions)
+				if err != nil {
+					t.Fatal(err)
+				}
+				wantJSON(t, at(policy, "Properties", "PolicyDocument"), `{"Version": "2012-10-17", "Statement": [
+					{"Effect": "Allow", "Action": `+string(quoted)+`, "Resource": {"Fn::GetAtt": ["Datastore", "DatastoreArn"]}}`+
+					test.key+`]}`)
+			}
+			for role := range test.roles {
+				t.Errorf("no policy for %s", role)
+			}
 		})
-	}
-}
-
-// A read-only deployment may do a part of what a read-write one may, and none of what writes.
-func TestReadOnlyActions(t *testing.T) {
-	readOnly, readWrite := serviceActions(config.AccessReadOnly), serviceActions(config.AccessReadWrite)
-	for _, actions := range [][]string{readOnly, readWrite} {
-		if !slices.IsSorted(actions) {
-			t.Errorf("not in order: %v", actions)
-		}
-	}
-	writes := regexp.MustCompile(`:(Create|Update|Patch|Delete|Tag|Untag|Process|Start|Cancel|Submit|Member|Confirm|Generate)`)
-	for _, action := range readOnly {
-		if writes.MatchString(action) {
-			t.Errorf("%s writes", action)
-		}
-		if !slices.Contains(readWrite, action) {
-			t.Errorf("read-write lacks %s", action)
-		}
 	}
 }
 

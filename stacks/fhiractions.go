@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"healthlake-smart-on-fhir/internal/config"
+	"healthlake-smart-on-fhir/internal/scopes"
 )
 
 // access is what an IAM action of HealthLake's data plane lets a FHIR request do.
@@ -12,9 +13,12 @@ type access int
 const (
 	toRead access = iota
 	toWrite
-	// toExport is not granted: Patient/$export and Group/<id>/$export read whole populations, and a filter in a scope does not
-	// restrict them.
+	// toBundle sends several interactions in one request. Which of them are carried out depends on the token's scopes.
+	toBundle
+	// toExport reads whole populations (Patient/$export, Group/<id>/$export), and a filter in a scope does not restrict it.
 	toExport
+	// toExportToS3 is not granted: it writes to a bucket.
+	toExportToS3
 	// withheld is not granted: bulk jobs change or delete many records at once.
 	withheld
 )
@@ -42,7 +46,6 @@ var fhirActions = map[access][]string{
 		"GenerateDocumentWithGet", "GenerateDocumentWithPost",
 		"MemberAdd", "MemberMatch", "MemberRemove",
 		"PatchResource",
-		"ProcessBundle", // a bundle may write
 		"RetrieveAttributionStatus",
 		"SubmitPreAuthClaim",
 		"UpdateResource",
@@ -51,8 +54,10 @@ var fhirActions = map[access][]string{
 		"CancelFHIRExportJobWithDelete",
 		"DescribeFHIRExportJobWithGet",
 		"GetExportedFile",
-		"StartFHIRExportJobWithGet", "StartFHIRExportJobWithPost",
+		"StartFHIRExportJobWithGet",
 	},
+	toExportToS3: {"StartFHIRExportJobWithPost"},
+	toBundle:     {"ProcessBundle"},
 	withheld: {
 		"DescribeFHIRBulkDeleteJob", "StartFHIRBulkDeleteJob",
 		"DescribeFHIRBulkMemberMatchJob", "StartFHIRBulkMemberMatchJob",
@@ -60,12 +65,19 @@ var fhirActions = map[access][]string{
 	},
 }
 
-// serviceActions are the actions that the service role has on the datastore, for a value of the key healthLakeAccess. They
-// limit what any token, whatever its scopes, can make HealthLake do.
-func serviceActions(healthLakeAccess string) []string {
+// serviceActions are the actions that a service role has on the datastore, for a value of the key healthLakeAccess, which is
+// the most that any role has. They limit what a token, whatever its scopes, can make HealthLake do.
+func serviceActions(healthLakeAccess string, needs scopes.Access) []string {
 	granted := fhirActions[toRead]
+	// With read-only, no bundle either: nobody outside of AWS knows whether its entries are checked against this policy.
 	if healthLakeAccess == config.AccessReadWrite {
-		granted = slices.Concat(granted, fhirActions[toWrite])
+		granted = slices.Concat(granted, fhirActions[toBundle])
+		if needs.Write {
+			granted = slices.Concat(granted, fhirActions[toWrite])
+		}
+	}
+	if needs.Export {
+		granted = slices.Concat(granted, fhirActions[toExport])
 	}
 	actions := make([]string, len(granted))
 	for i, name := range granted {

@@ -12,7 +12,7 @@ import (
 
 // newKey adds the customer key. It is in the first stack so that every later one can use it, and it outlives the stack:
 // without the key the datastore's records, kept ones included, are unreadable for ever.
-func newKey(scope constructs.Construct, cfg config.Config, serviceRole awsiam.Role) awskms.Key {
+func newKey(scope constructs.Construct, cfg config.Config, serviceRoles []awsiam.IPrincipal) awskms.Key {
 	policy := awsiam.NewPolicyDocument(&awsiam.PolicyDocumentProps{Statements: &[]awsiam.PolicyStatement{
 		// Hands control of the key to the account's IAM policies. A key that nobody can administer cannot be repaired. It
 		// also covers whoever creates the datastore: HealthLake makes a grant (kms:CreateGrant) in the name of that
@@ -25,7 +25,7 @@ func newKey(scope constructs.Construct, cfg config.Config, serviceRole awsiam.Ro
 		}),
 		awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
 			Sid:        jsii.String("HealthLakeRequests"),
-			Principals: &[]awsiam.IPrincipal{awsiam.NewArnPrincipal(serviceRole.RoleArn())},
+			Principals: &serviceRoles,
 			Actions:    jsii.Strings(keyActions...),
 			Resources:  jsii.Strings("*"), // in a key policy: this key
 			Conditions: throughService(cfg, "healthlake", nil),

@@ -1,6 +1,8 @@
 package stacks
 
 import (
+	"strings"
+
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
@@ -8,7 +10,7 @@ import (
 	"healthlake-smart-on-fhir/internal/config"
 )
 
-// Roles are who may act: the function's execution role, the service role that HealthLake assumes to carry out a request,
+// Roles are who may act: the function's execution role, the service roles that HealthLake assumes to carry out a request,
 // and the customer key if there is one. The roles may do nothing by themselves; the constructs that come later each add
 // the permissions on what they create, so that every policy can name its resource.
 type Roles struct {
@@ -32,23 +34,28 @@ func NewRoles(scope constructs.Construct, id string, props RolesProps) Roles {
 
 	// Without the conditions HealthLake could be made to use this role on behalf of another account (confused deputy).
 	// The datastore does not exist yet and its id is not known beforehand, hence the pattern.
-	serviceRole := awsiam.NewRole(construct, jsii.String("HealthLakeRole"), &awsiam.RoleProps{
-		RoleName:    jsii.String(names.ServiceRole),
-		Description: jsii.String("HealthLake carries out authorized FHIR requests as this role"),
-		AssumedBy: awsiam.NewServicePrincipal(jsii.String("healthlake.amazonaws.com"), &awsiam.ServicePrincipalOpts{
-			Conditions: &map[string]any{
-				"StringEquals": map[string]any{"aws:SourceAccount": cfg.Account},
-				"ArnLike":      map[string]any{"aws:SourceArn": names.Datastores},
-			},
-		}),
-	})
-	output(construct, "ServiceRoleArn", "Role that HealthLake assumes for authorized FHIR requests", serviceRole.RoleArn())
+	var serviceRoles []awsiam.IPrincipal
+	for _, role := range cfg.ServiceRoles() {
+		made := awsiam.NewRole(construct, jsii.String(role.ID), &awsiam.RoleProps{
+			RoleName:    jsii.String(names.Role(role)),
+			Description: jsii.String("HealthLake carries out authorized FHIR requests as this role, for " + role.Serves),
+			AssumedBy: awsiam.NewServicePrincipal(jsii.String("healthlake.amazonaws.com"), &awsiam.ServicePrincipalOpts{
+				Conditions: &map[string]any{
+					"StringEquals": map[string]any{"aws:SourceAccount": cfg.Account},
+					"ArnLike":      map[string]any{"aws:SourceArn": names.Datastores},
+				},
+			}),
+		})
+		serviceRoles = append(serviceRoles, awsiam.NewArnPrincipal(made.RoleArn()))
+		output(construct, strings.Replace(role.ID, "HealthLakeRole", "ServiceRoleArn", 1),
+			"Role that HealthLake assumes for "+role.Serves, made.RoleArn())
+	}
 
 	roles := Roles{Construct: construct}
 	switch cfg.KMSKey {
 	case config.KMSKeyAWSOwned:
 	case config.KMSKeyCreate:
-		roles.KeyARN = newKey(construct, cfg, serviceRole).KeyArn()
+		roles.KeyARN = newKey(construct, cfg, serviceRoles).KeyArn()
 	default:
 		roles.KeyARN = jsii.String(cfg.KMSKey)
 	}

@@ -17,9 +17,6 @@ func testRoles(t *testing.T, cfg config.Config, s synthesized) {
 		}
 	}
 	roles := s.stacks["Roles"].resources("AWS::IAM::Role")
-	if len(roles) != 2 {
-		t.Fatalf("got %d roles, want 2", len(roles))
-	}
 	documents := map[string]string{
 		cfg.Prefix + "Lambda-Role": `{
 			"Version": "2012-10-17",
@@ -29,7 +26,13 @@ func testRoles(t *testing.T, cfg config.Config, s synthesized) {
 				"Action": "sts:AssumeRole"
 			}]
 		}`,
-		cfg.Prefix + "Role-for-HealthLake": `{
+	}
+	names := []string{"Role-for-HealthLake", "Role-for-HealthLake-Read"}
+	if cfg.BulkExport != config.BulkExportOff {
+		names = append(names, "Role-for-HealthLake-Export", "Role-for-HealthLake-Read-Export")
+	}
+	for _, name := range names {
+		documents[cfg.Prefix+name] = `{
 			"Version": "2012-10-17",
 			"Statement": [{
 				"Effect": "Allow",
@@ -40,7 +43,10 @@ func testRoles(t *testing.T, cfg config.Config, s synthesized) {
 					"ArnLike": {"aws:SourceArn": "arn:aws:healthlake:` + cfg.Region + `:` + cfg.Account + `:datastore/fhir/*"}
 				}
 			}]
-		}`,
+		}`
+	}
+	if len(roles) != len(documents) {
+		t.Fatalf("got %d roles, want %d", len(roles), len(documents))
 	}
 	for _, role := range roles {
 		name := at(role, "Properties", "RoleName").(string)
@@ -79,11 +85,9 @@ func TestKeyOnlyOnRequest(t *testing.T) {
 func TestCreatedKey(t *testing.T) {
 	roles := get(t, "ownKey").stacks["Roles"]
 	_, key := roles.one(t, "AWS::KMS::Key")
-	var roleID string
+	ids := map[any]string{}
 	for id, role := range roles.resources("AWS::IAM::Role") {
-		if at(role, "Properties", "RoleName") == "sof-hl-Role-for-HealthLake" {
-			roleID = id
-		}
+		ids[at(role, "Properties", "RoleName")] = id
 	}
 
 	if at(key, "Properties", "EnableKeyRotation") != true {
@@ -105,7 +109,10 @@ func TestCreatedKey(t *testing.T) {
 			{
 				"Sid": "HealthLakeRequests",
 				"Effect": "Allow",
-				"Principal": {"AWS": {"Fn::GetAtt": ["`+roleID+`", "Arn"]}},
+				"Principal": {"AWS": [
+					{"Fn::GetAtt": ["`+ids["sof-hl-Role-for-HealthLake"]+`", "Arn"]},
+					{"Fn::GetAtt": ["`+ids["sof-hl-Role-for-HealthLake-Read"]+`", "Arn"]}
+				]},
 				"Action": ["kms:Decrypt", "kms:DescribeKey", "kms:GenerateDataKey"],
 				"Resource": "*",
 				"Condition": {"StringEquals": {

@@ -42,6 +42,9 @@ func TestSecretDocument(t *testing.T) {
 			HLDatastoreName:        cfg.Prefix + cfg.DatastoreName,
 			LambdaEnhancedLogging:  contract.Flag(cfg.LambdaEnhancedLogging),
 		}
+		if want.HLRoleARNRead = want.HLRoleARN + "-Read"; cfg.BulkExport != config.BulkExportOff {
+			want.HLRoleARNExport, want.HLRoleARNReadExport = want.HLRoleARN+"-Export", want.HLRoleARN+"-Read-Export"
+		}
 		if got != want {
 			t.Errorf("got  %+v\nwant %+v", got, want)
 		}
@@ -206,7 +209,7 @@ func TestSecretFieldNames(t *testing.T) {
 	}
 	want := []string{
 		"api_key", "auth_endpoint", "auth_endpoint_introspect", "auth_endpoint_token", "client_id", "client_secret",
-		"hl_datastore_name", "hl_role_arn", "lambda_enhanced_logging",
+		"hl_datastore_name", "hl_role_arn", "hl_role_arn_read", "lambda_enhanced_logging",
 	}
 	if got := slices.Sorted(maps.Keys(fields)); !slices.Equal(got, want) {
 		t.Errorf("got %v, want %v", got, want)

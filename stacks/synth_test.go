@@ -49,6 +49,7 @@ func sample() config.Config {
 		GrantTypes:                 []string{"authorization_code", "client_credentials"},
 		KMSKey:                     config.KMSKeyAWSOwned,
 		HealthLakeAccess:           config.AccessReadWrite,
+		BulkExport:                 config.BulkExportOff,
 		SecretName:                 "SOF-HL",
 		LambdaArchitecture:         config.ArchitectureARM64,
 		LambdaMemorySize:           512,
@@ -119,6 +120,7 @@ var variants = map[string]func(*config.Config){
 		c.ClientSecret = "{{resolve:secretsmanager:idp:SecretString:client_secret}}"
 		c.SrvAPIKey = "{{resolve:secretsmanager:idp:SecretString:api_key::}}"
 		c.KMSKey = keyARN
+		c.BulkExport = config.BulkExportGet
 		c.Dashboard = false
 		c.TokenValidation = config.TokenValidationJWT
 		c.RequiredAudience = []string{"datastore"}

@@ -188,7 +188,7 @@ func TestWriteAndToken(t *testing.T) {
 		`authEndpointRevoke: "", was nothing`,
 		"ok       write", "ok       token", "of 2 calls", "skipped  AWS account",
 		`"isAuthorized": true`, `"name": "\u009b2J\u202e"`, `"scope": "patient/Observation.rs?a=1&b=2"`, `"patient": "p1"`, `"aud": "https://d.example/r4/"`,
-		`"iamRoleARN": "arn:aws:iam::210987654321:role/t-Role-for-HealthLake"`,
+		`"iamRoleARN": "arn:aws:iam::210987654321:role/t-Role-for-HealthLake-Read"`,
 	} {
 		if !strings.Contains(stdout, want) {
 			t.Errorf("no %s in\n%s", want, stdout)

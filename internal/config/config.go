@@ -9,6 +9,9 @@ import (
 
 // The values of keys with a fixed choice.
 const (
+	BulkExportOff = "off"
+	BulkExportGet = "get"
+
 	AccessReadWrite = "read-write"
 	AccessReadOnly  = "read-only"
 
@@ -81,6 +84,7 @@ type Config struct {
 	SmartScopes              []string
 	GrantTypes               []string
 	KMSKey                   string // key kmsKey: KMSKeyAWSOwned, KMSKeyCreate or a key's ARN
+	BulkExport               string // one of the BulkExport constants
 	HealthLakeAccess         string
 
 	RestrictInvokeToAccount bool // HealthLake may invoke the function only for datastores of this account

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"slices"
 	"strconv"
 	"time"
 
@@ -11,6 +12,16 @@ import (
 func (c Config) Names() contract.Names {
 	return contract.NamesOf(c.Prefix, c.DatastoreName, c.Account, c.Region)
 }
+
+// ServiceRoles returns the roles that this deployment has for HealthLake.
+func (c Config) ServiceRoles() []contract.ServiceRole {
+	return slices.DeleteFunc(slices.Clone(contract.ServiceRoles), func(r contract.ServiceRole) bool {
+		return r.Access.Export && !c.exports()
+	})
+}
+
+// exports tells whether bulk exports are allowed at all.
+func (c Config) exports() bool { return c.BulkExport == BulkExportGet }
 
 // Environment returns what the deployment fixes for the checkToken function. The secret's id and the authorities' file are
 // the caller's to add.
@@ -40,17 +51,18 @@ func (c Config) Environment() contract.Environment {
 // know others.
 func (c Config) Document() contract.Document {
 	names := c.Names()
-	return contract.Document{
+	document := contract.Document{
 		ClientID:               c.ClientID,
 		ClientSecret:           c.ClientSecret,
 		AuthEndpoint:           c.AuthEndpoint,
 		AuthEndpointToken:      c.AuthEndpointToken,
 		AuthEndpointIntrospect: c.AuthEndpointIntrospect,
 		APIKey:                 c.SrvAPIKey,
-		HLRoleARN:              names.ServiceRoleARN,
 		HLDatastoreName:        names.Datastore,
 		LambdaEnhancedLogging:  contract.Flag(c.LambdaEnhancedLogging),
 	}
+	document.SetRoles(names, c.ServiceRoles())
+	return document
 }
 
 // DatastoreProperties returns the settings that the datastore should have. Its id, and what it was created with, are the

@@ -72,6 +72,7 @@ const (
 	KeySmartScopes                   = "smartScopes"
 	KeyGrantTypes                    = "grantTypes"
 	KeyKMSKey                        = "kmsKey"
+	KeyBulkExport                    = "bulkExport"
 	KeyAuditClaims                   = "auditClaims"
 	KeyLogRetentionDays              = "logRetentionDays"
 )

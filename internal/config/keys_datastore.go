@@ -39,6 +39,13 @@ var datastoreKeys = []key{
 		doc:   "The most that any request may do, whatever its token says: it bounds the role that HealthLake assumes.",
 	},
 	{
+		name: KeyBulkExport, byDefault: fixed(BulkExportOff),
+		value: text(func(c *Config) *string { return &c.BulkExport }, oneOf(BulkExportOff, BulkExportGet)),
+		doc: "`get` lets backend services export in bulk: a token with a `system/` scope that reads, and no `patient/` or `user/` " +
+			"scope, gets a role that may start an export by GET, watch it, fetch its files and cancel it. An export hands out whole " +
+			"records of many patients; the filter of a v2.2 scope does not restrict it.",
+	},
+	{
 		name: KeyAuthorizationStrategy, byDefault: fixed(StrategySMART), replaces: true,
 		value: text(func(c *Config) *string { return &c.AuthorizationStrategy },
 			oneOf(StrategySMART, StrategySMARTV1)),

@@ -11,8 +11,9 @@ import (
 // prefixRule reports, of a prefix that makes several names invalid, only what fixes all of them: the narrowest set of
 // characters and the shortest limit.
 func prefixRule(c Config) (problems []Problem) {
-	shortest := contract.PrefixedNames[0]
-	for _, n := range contract.PrefixedNames {
+	names := contract.PrefixedNames(c.ServiceRoles())
+	shortest := names[0]
+	for _, n := range names {
 		if room(n) < room(shortest) {
 			shortest = n
 		}

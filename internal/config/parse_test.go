@@ -21,7 +21,7 @@ func TestDefaults(t *testing.T) {
 		AuthEndpointJwks:   "https://idp.example/.well-known/jwks.json",
 		AuthEndpointRevoke: "https://idp.example/oauth2/revoke",
 		TokenValidation:    TokenValidationIntrospection,
-		IntrospectionAuth:  "auto", TrustedIssuers: []string{}, SenderConstrainedTokens: "deny", AuditClaims: []string{"client_id", "jti"},
+		IntrospectionAuth:  "auto", TrustedIssuers: []string{}, SenderConstrainedTokens: "deny", BulkExport: "off", AuditClaims: []string{"client_id", "jti"},
 		RequiredAudience: []string{}, RequiredScope: []string{}, ClaimNames: map[string]string{},
 		AuthorizationStrategy: "SMART_ON_FHIR", FineGrainedAuthorization: true,
 		SmartCapabilities: []string{"launch-standalone", "authorize-post", "client-public", "client-confidential-symmetric",

@@ -70,7 +70,7 @@ func TestReplaces(t *testing.T) {
 		"restrictInvokeToAccount": true,
 
 		"datastoreName": "other", "protectDatastore": true, "preloadData": true, "preloadDataType": "SYNTHEA", "kmsKey": "create",
-		"healthLakeAccess": "read-only", "authorizationStrategy": "SMART_ON_FHIR_V1", "fineGrainedAuthorization": false,
+		"healthLakeAccess": "read-only", "bulkExport": "get", "authorizationStrategy": "SMART_ON_FHIR_V1", "fineGrainedAuthorization": false,
 		"smartScopes": "openid", "smartCapabilities": "permission-v2", "grantTypes": "authorization_code",
 
 		"lambdaEnhancedLogging": true, "logRetentionDays": 365, "auditClaims": "jti", "dashboard": false, "alarmEmail": "ops@example.org",

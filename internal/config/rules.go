@@ -17,7 +17,7 @@ type rule struct {
 
 var rules = slices.Concat([]rule{
 	{[]string{KeyRegion}, regionRule},
-	{[]string{KeyPrefix}, prefixRule},
+	{[]string{KeyPrefix, KeyBulkExport}, prefixRule},
 	{[]string{KeyPrefix, KeyDatastoreName}, datastoreNameRule},
 	{[]string{KeyTokenValidation, KeyRequiredAudience, KeyAuthEndpoint, KeyAuthIssuer, KeyAuthEndpointJwks}, jwtRule},
 	{[]string{KeyKMSKey, KeyRegion}, kmsKeyRule},

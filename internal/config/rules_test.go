@@ -73,15 +73,15 @@ func TestKMSKeyRegion(t *testing.T) {
 
 func TestNamesWithPrefix(t *testing.T) {
 	type m = map[string]any
-	// 45 + len("Role-for-HealthLake") is 64, the most that IAM allows.
-	accepts(t, m{"prefix": strings.Repeat("a", 45)})
+	// 40 + len("Role-for-HealthLake-Read") is 64, the most that IAM allows.
+	accepts(t, m{"prefix": strings.Repeat("a", 40)})
 	says(t, m{"prefix": strings.Repeat("a", 46)}, `error prefix: got "`+strings.Repeat("a", 46)+`", 46 characters, `+
-		`want at most 45 characters, for the IAM role <prefix>Role-for-HealthLake`)
+		`want at most 40 characters, for the IAM role <prefix>Role-for-HealthLake-Read`)
 	says(t, m{"prefix": "a." + strings.Repeat("b", 44)},
 		`error prefix: got "a.`+strings.Repeat("b", 44)+`", want ASCII letters, digits and hyphens, a letter first, `+
 			`for the CloudFormation stack <prefix>Roles`,
-		`error prefix: got "a.`+strings.Repeat("b", 44)+`", 46 characters, want at most 45 characters, `+
-			`for the IAM role <prefix>Role-for-HealthLake`)
+		`error prefix: got "a.`+strings.Repeat("b", 44)+`", 46 characters, want at most 40 characters, `+
+			`for the IAM role <prefix>Role-for-HealthLake-Read`)
 
 	accepts(t, m{"prefix": "fhir-", "datastoreName": strings.Repeat("é", 251)})
 	says(t, m{"prefix": "fhir-", "datastoreName": strings.Repeat("é", 252)},
@@ -91,13 +91,14 @@ func TestNamesWithPrefix(t *testing.T) {
 // The names that users know, stated once more apart from the code's table.
 func TestNamesWithPrefixAreAllChecked(t *testing.T) {
 	var rests []string
-	for _, n := range contract.PrefixedNames {
+	for _, n := range contract.PrefixedNames(contract.ServiceRoles) {
 		rests = append(rests, n.Name)
 		if !regexp.MustCompile(n.Pattern).MatchString("a-" + n.Name) {
 			t.Errorf("%s does not match its own pattern", n.Name)
 		}
 	}
-	want := []string{"Roles", "Secret", "CheckToken", "Datastore", "checkToken", "Role-for-HealthLake", "Lambda-Role"}
+	want := []string{"Roles", "Secret", "CheckToken", "Datastore", "checkToken", "Lambda-Role", "Role-for-HealthLake",
+		"Role-for-HealthLake-Read", "Role-for-HealthLake-Export", "Role-for-HealthLake-Read-Export"}
 	if !slices.Equal(rests, want) {
 		t.Errorf("names with the prefix: %q, want %q", rests, want)
 	}

@@ -1,6 +1,9 @@
 package contract
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // The parts of names that users know; a name is made of the prefix of the deployment and one of these.
 const (
@@ -10,7 +13,6 @@ const (
 	DatastoreStack  = "Datastore"
 
 	checkTokenFunction = "checkToken"
-	serviceRole        = "Role-for-HealthLake"
 	lambdaRole         = "Lambda-Role"
 )
 
@@ -38,14 +40,21 @@ const (
 	roleAllowed, rolePattern         = "ASCII letters, digits and _+=,.@-", `^[\w+=,.@-]*$`
 )
 
-// PrefixedNames are all of them but the datastore's, those with the narrowest set of characters first.
-var PrefixedNames = []PrefixedName{
+// PrefixedNames returns all of them but the datastore's, those with the narrowest set of characters first.
+func PrefixedNames(roles []ServiceRole) []PrefixedName {
+	names := slices.Clone(fixedNames)
+	for _, role := range roles {
+		names = append(names, PrefixedName{"IAM role", role.Name, 64, roleAllowed, rolePattern})
+	}
+	return names
+}
+
+var fixedNames = []PrefixedName{
 	{"CloudFormation stack", RolesStack, 128, stackAllowed, stackPattern},
 	{"CloudFormation stack", SecretStack, 128, stackAllowed, stackPattern},
 	{"CloudFormation stack", CheckTokenStack, 128, stackAllowed, stackPattern},
 	{"CloudFormation stack", DatastoreStack, 128, stackAllowed, stackPattern},
 	{"Lambda function", checkTokenFunction, 64, functionAllowed, functionPattern},
-	{"IAM role", serviceRole, 64, roleAllowed, rolePattern},
 	{"IAM role", lambdaRole, 64, roleAllowed, rolePattern},
 }
 
@@ -53,16 +62,15 @@ var PrefixedNames = []PrefixedName{
 // these rather than by CloudFormation exports: an ARN that is known beforehand cannot change under the stack that uses it,
 // and above all not under the datastore.
 type Names struct {
-	Prefix         string
-	LambdaRole     string // execution role of the function
-	LambdaRoleARN  string
-	ServiceRole    string // HealthLake assumes it to carry out a request
-	ServiceRoleARN string
-	Function       string // also the namespace of the function's metrics, and the dashboard's name
-	AliasARN       string // what the datastore calls
-	LogGroup       string
-	Datastore      string
-	Datastores     string // ARN pattern of all datastores of the account in the region
+	Prefix        string
+	LambdaRole    string // execution role of the function
+	LambdaRoleARN string
+	rolesARN      string // what all ARNs of roles begin with
+	Function      string // also the namespace of the function's metrics, and the dashboard's name
+	AliasARN      string // what the datastore calls
+	LogGroup      string
+	Datastore     string
+	Datastores    string // ARN pattern of all datastores of the account in the region
 }
 
 // NamesOf returns the names of the deployment with a prefix, which may be empty, in an account and region.
@@ -75,18 +83,23 @@ func NamesOf(prefix, datastoreName, account, region string) Names {
 	}
 	function := prefix + checkTokenFunction
 	return Names{
-		Prefix:         prefix,
-		LambdaRole:     prefix + lambdaRole,
-		LambdaRoleARN:  iam(prefix + lambdaRole),
-		ServiceRole:    prefix + serviceRole,
-		ServiceRoleARN: iam(prefix + serviceRole),
-		Function:       function,
-		AliasARN:       arn("lambda", region, "function:"+function+":"+AliasName),
-		LogGroup:       "/aws/lambda/" + function,
-		Datastore:      prefix + datastoreName,
-		Datastores:     arn("healthlake", region, "datastore/fhir/*"),
+		Prefix:        prefix,
+		LambdaRole:    prefix + lambdaRole,
+		LambdaRoleARN: iam(prefix + lambdaRole),
+		rolesARN:      iam(""),
+		Function:      function,
+		AliasARN:      arn("lambda", region, "function:"+function+":"+AliasName),
+		LogGroup:      "/aws/lambda/" + function,
+		Datastore:     prefix + datastoreName,
+		Datastores:    arn("healthlake", region, "datastore/fhir/*"),
 	}
 }
+
+// Role is the name of one of the service roles.
+func (n Names) Role(r ServiceRole) string { return n.Prefix + r.Name }
+
+// RoleARN is its ARN.
+func (n Names) RoleARN(r ServiceRole) string { return n.rolesARN + n.Role(r) }
 
 // Stack is the name of one of the deployment's stacks.
 func (n Names) Stack(name string) string { return n.Prefix + name }

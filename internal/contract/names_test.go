@@ -12,7 +12,7 @@ func TestPartitions(t *testing.T) {
 		"cn-north-1": "arn:aws-cn:iam::1:role/p-Role-for-HealthLake", "mars-north-1": "arn:aws:iam::1:role/p-Role-for-HealthLake",
 		"us-east-1": "arn:aws:iam::1:role/p-Role-for-HealthLake",
 	} {
-		if got := contract.NamesOf("p-", "", "1", region).ServiceRoleARN; got != want {
+		if got := contract.NamesOf("p-", "", "1", region).RoleARN(contract.ServiceRoles[0]); got != want {
 			t.Errorf("%s: got %s", region, got)
 		}
 	}

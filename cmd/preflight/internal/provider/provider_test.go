@@ -23,6 +23,7 @@ import (
 
 	"healthlake-smart-on-fhir/cmd/preflight/internal/checklist"
 	"healthlake-smart-on-fhir/internal/config"
+	"healthlake-smart-on-fhir/internal/scopes"
 )
 
 // idp is a provider at an issuer with a path; tests break parts of it.
@@ -473,7 +474,7 @@ func TestToken(t *testing.T) {
 				t.Fatal(err)
 			}
 			if answer.AuthPayload["isAuthorized"] != test.authorized || answer.AuthPayload["aud"] != endpoint ||
-				answer.AuthPayload["iss"] != cfg.AuthEndpointToken || answer.IAMRoleARN != cfg.Names().ServiceRoleARN {
+				answer.AuthPayload["iss"] != cfg.AuthEndpointToken || answer.IAMRoleARN != cfg.Document().RoleARN(scopes.AccessOf(fmt.Sprint(answer.AuthPayload["scope"]))) {
 				t.Errorf("got %s", text)
 			}
 			if test.authorized == true && answer.AuthPayload["fhirUser"] != "Practitioner/1" {
