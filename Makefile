@@ -27,7 +27,7 @@ preflight: need-go ## Check cdk.context.json against the provider and AWS before
 	@go run ./cmd/preflight $(ARGS)
 
 synth: need-go node_modules ## Write the CloudFormation templates to cdk.out
-	npx cdk synth --quiet
+	npx --no -- cdk synth --quiet
 
 deploy: need-go node_modules ## Deploy; stops before a datastore would be replaced [CLIENT_SECRET SRV_API_KEY CONTEXT="-c key=value" CDK_OPTIONS="--profile name" CONFIRM_REPLACEMENT=yes]
 	@go run ./cmd/deploy $(CONTEXT) -- $(CDK_OPTIONS)

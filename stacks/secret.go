@@ -61,13 +61,13 @@ func secretDocument(scope constructs.Construct, cfg config.Config) (string, erro
 		auth = clientauth.None // there is no introspection
 	}
 	clientSecret := credential{
-		id:          "ClientSecret",
+		id:          contract.ClientSecret.Parameter,
 		description: "Secret of client " + cfg.ClientID + " at the identity provider",
 		given:       cfg.ClientSecret,
 		need:        auth.NeedsClientSecret(),
 	}
 	apiKey := credential{
-		id:          "SrvAPIKey",
+		id:          contract.APIKey.Parameter,
 		description: "API key for the introspection endpoint",
 		given:       cfg.SrvAPIKey,
 		need:        auth.NeedsAPIKey(),

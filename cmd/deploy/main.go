@@ -1,42 +1,36 @@
-// Command deploy synthesizes the stacks and deploys them, but never replaces a datastore unasked.
+// Command deploy synthesizes the stacks and deploys them. It stops before a datastore would be replaced.
 //
 //	deploy [options of cdk synth] [-- options of cdk deploy]
 //	deploy idp-config [options of cdk synth]
 //
-// The second form prints the datastore's identity provider configuration as the HealthLake API takes it. Run it in the
-// project's directory; the credentials are those of the environment, as for the CDK and the AWS command lines that it
-// runs.
+// The second form prints the datastore's identity provider configuration in the form of HealthLake's UpdateFHIRDatastore.
 //
-// Environment: CLIENT_SECRET and SRV_API_KEY fill the stacks' parameters, and CONFIRM_REPLACEMENT=yes allows a new,
-// empty datastore.
+// Run it in the project's directory, with AWS credentials where every AWS SDK finds them. In the environment, CLIENT_SECRET
+// and SRV_API_KEY set the stacks' parameters, and CONFIRM_REPLACEMENT=yes allows a new, empty datastore.
 package main
 
 import (
-	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"maps"
 	"os"
-	"os/exec"
 	"slices"
-	"strings"
+
+	"healthlake-smart-on-fhir/internal/contract"
+	"healthlake-smart-on-fhir/internal/terminal"
 )
 
-const assemblyDir = "cdk.out"
-
-// variables are the environment variables that fill the stacks' parameters.
-var variables = map[string]string{"ClientSecret": "CLIENT_SECRET", "SrvAPIKey": "SRV_API_KEY"}
-
 func main() {
-	if err := run(os.Args[1:], os.Stdout, os.Stderr); err != nil {
-		fmt.Fprintln(os.Stderr, err)
+	if err := run(context.Background(), os.Args[1:], os.Stdout, os.Stderr); err != nil {
+		fmt.Fprintln(os.Stderr, terminal.Lines(err.Error()))
 		os.Exit(1)
 	}
 }
 
-func run(args []string, stdout, stderr io.Writer) error {
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	printConfig := len(args) > 0 && args[0] == "idp-config"
 	if printConfig {
 		args = args[1:]
@@ -45,11 +39,8 @@ func run(args []string, stdout, stderr io.Writer) error {
 	if i := slices.Index(args, "--"); i >= 0 {
 		args, deployArgs = args[:i], args[i+1:]
 	}
-
-	synth := exec.Command("npx", append([]string{"cdk", "synth", "--quiet", "--output", assemblyDir}, args...)...)
-	synth.Stdout, synth.Stderr = stderr, stderr
-	if err := synth.Run(); err != nil {
-		return fmt.Errorf("cdk synth: %w", err)
+	if err := synthesize(args, stderr); err != nil {
+		return err
 	}
 	stacks, err := readAssembly(assemblyDir)
 	if err != nil {
@@ -58,8 +49,11 @@ func run(args []string, stdout, stderr io.Writer) error {
 	if printConfig {
 		return writeConfig(stdout, stacks)
 	}
-
-	parameters, err := examine(stacks)
+	client, err := connect(ctx, stacks, profileOf(deployArgs))
+	if err != nil {
+		return err
+	}
+	parameters, err := examine(ctx, client, stacks)
 	if err != nil {
 		return err
 	}
@@ -79,86 +73,46 @@ func writeConfig(w io.Writer, stacks []stack) error {
 	return errors.New("no stack has a datastore")
 }
 
-// examine compares each stack with what is deployed. It returns the values for the stacks' parameters, as cdk deploy
-// takes them, or an error that says what would be lost or is missing.
-func examine(stacks []stack) (parameters []string, err error) {
-	if err := checkAccount(stacks); err != nil {
-		return nil, err
-	}
+// examine compares each stack with what is deployed. It returns the values of the stacks' parameters as cdk deploy takes
+// them, or an error that says what would be lost or what is missing.
+func examine(ctx context.Context, client cloudFormation, stacks []stack) (parameters []string, err error) {
 	for _, s := range stacks {
-		before, err := s.deployed()
+		before, err := deployedTemplate(ctx, client, s)
 		if err != nil {
 			return nil, err
 		}
 		if changes := replacements(before, s.template); len(changes) > 0 && os.Getenv("CONFIRM_REPLACEMENT") != "yes" {
 			return nil, refusal(s.Name, changes, stacks)
 		}
-		for _, name := range slices.Sorted(maps.Keys(s.template.Parameters)) {
-			p := s.template.Parameters[name]
-			variable := variables[name]
-			value, given := os.LookupEnv(variable)
-			_, kept := before.Parameters[name]
-			switch {
-			case variable == "" || p.Default != nil:
-			case given:
-				parameters = append(parameters, s.Name+":"+name+"="+value)
-			case !kept:
-				return nil, fmt.Errorf("%s is not set, and stack %s has no value for its parameter %s yet (%s): set it in "+
-					"the environment and run this again; later deploys keep the value", variable, s.Name, name, p.Description)
-			}
+		values, err := parameterValues(s, before, os.LookupEnv)
+		if err != nil {
+			return nil, err
 		}
+		parameters = append(parameters, values...)
 	}
 	return parameters, nil
 }
 
-// deploy runs the CDK's command line on what was examined. Parameters go to it by way of the environment and are added
-// to its arguments inside the process: arguments of a process can be read by every user of the machine.
-func deploy(parameters, args []string, stdout, stderr io.Writer) error {
-	const cdk = `process.argv.push(...JSON.parse(process.env.DEPLOY_PARAMETERS).flatMap(p => ["--parameters", p]));
-		delete process.env.DEPLOY_PARAMETERS; require("aws-cdk/bin/cdk");`
-	if parameters == nil {
-		parameters = []string{}
-	}
-	encoded, err := json.Marshal(parameters)
-	if err != nil {
-		return err
-	}
-	args = append([]string{"-e", cdk, "cdk", "deploy", "--all", "--app", assemblyDir}, args...)
-	command := exec.Command("node", args...)
-	command.Env = append(os.Environ(), "DEPLOY_PARAMETERS="+string(encoded))
-	command.Stdin, command.Stdout, command.Stderr = os.Stdin, stdout, stderr
-	if err := command.Run(); err != nil {
-		return fmt.Errorf("cdk deploy: %w", err)
-	}
-	return nil
-}
-
-// checkAccount: with credentials of another account every stack would look as if it had never been deployed.
-func checkAccount(stacks []stack) error {
-	account, err := aws("sts", "get-caller-identity", "--query", "Account", "--output", "text")
-	if err != nil {
-		return err
-	}
-	got := strings.TrimSpace(string(account))
-	for _, s := range stacks {
-		if s.Account != got {
-			return fmt.Errorf("the credentials are of account %s, and stack %s belongs to %s", got, s.Name, s.Account)
+// parameterValues returns the values that the environment has for a stack's parameters. A parameter of the stack as it was
+// before keeps its value where the environment has none.
+func parameterValues(s stack, before template, lookup func(string) (string, bool)) (values []string, err error) {
+	for _, name := range slices.Sorted(maps.Keys(s.template.Parameters)) {
+		p := s.template.Parameters[name]
+		i := slices.IndexFunc(credentials, func(c contract.Credential) bool { return c.Parameter == name })
+		if i < 0 || p.Default != nil {
+			continue
+		}
+		value, set := lookup(credentials[i].Variable)
+		_, kept := before.Parameters[name]
+		switch {
+		case set:
+			values = append(values, s.Name+":"+name+"="+value)
+		case !kept:
+			return nil, fmt.Errorf("%s is not set, and the parameter %s of stack %s has no value yet (%s); set it in the "+
+				"environment and run this again; later deploys keep the value", credentials[i].Variable, name, s.Name, p.Description)
 		}
 	}
-	return nil
+	return values, nil
 }
 
-// aws runs the AWS command line. Its error is what the command line says.
-func aws(args ...string) ([]byte, error) {
-	command := exec.Command("aws", args...)
-	var stderr bytes.Buffer
-	command.Stderr = &stderr
-	out, err := command.Output()
-	if err != nil {
-		if said := strings.TrimSpace(stderr.String()); said != "" {
-			err = errors.New(said)
-		}
-		return nil, fmt.Errorf("aws %s %s: %w", args[0], args[1], err)
-	}
-	return out, nil
-}
+var credentials = []contract.Credential{contract.ClientSecret, contract.APIKey}

@@ -2,35 +2,23 @@ package main
 
 import (
 	"encoding/json"
+	"encoding/xml"
 	"io"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+
+	"healthlake-smart-on-fhir/cmd/internal/awstest"
 )
 
-// The AWS command line, as far as it is used: it answers from files.
-const awsScript = `#!/bin/sh
-echo "$@" >>aws.log
-case "$1 $2" in
-"sts get-caller-identity") cat account ;;
-"cloudformation describe-stacks")
-	if [ -e "deployed/$4.status" ]; then cat "deployed/$4.status"; exit; fi
-	if [ -e broken ]; then echo "An error occurred (AccessDenied) when calling DescribeStacks" >&2; exit 254; fi
-	echo "An error occurred (ValidationError) when calling DescribeStacks: Stack with id $4 does not exist" >&2
-	exit 254 ;;
-"cloudformation get-template") cat "deployed/$4.json" ;;
-*) exit 2 ;;
-esac
-`
-
-// The CDK's command line, in the place where node looks for it: it writes down what it was called with, and what other
-// users of the machine could see of that.
-const cdkScript = `
+// The CDK's command line, in the package's place. It writes down what it was called with, and what other users of the machine
+// could see of that.
+const fakeCDK = `
 const fs = require("fs");
 const seen = fs.existsSync("/proc/self/cmdline") ? fs.readFileSync("/proc/self/cmdline", "latin1") : "";
-const env = process.env.DEPLOY_PARAMETERS || "";
+const env = process.env.DEPLOY_ARGUMENTS || "";
 fs.writeFileSync("cdk.json", JSON.stringify({ argv: process.argv.slice(2), seen, env }));
 `
 
@@ -48,21 +36,20 @@ const secretTemplate = `{"Parameters": {
 	"BootstrapVersion": {"Type": "String", "Default": "/cdk"}
 }, "Resources": {}}`
 
-// project is a directory with a synthesized assembly, in which the test runs from now on.
-func project(t *testing.T) {
+// project is a directory with a synthesized assembly, in which the test runs from now on, and an AWS where nothing is
+// deployed.
+func project(t *testing.T) *awstest.Server {
 	t.Helper()
 	dir := t.TempDir()
 	t.Chdir(dir)
 	t.Setenv("PATH", filepath.Join(dir, "bin")+string(os.PathListSeparator)+os.Getenv("PATH"))
 	for path, content := range map[string]string{
-		"bin/aws":                           awsScript,
-		"bin/npx":                           "#!/bin/sh\necho \"$@\" >>npx.log\necho synthesized\n",
-		"node_modules/aws-cdk/bin/cdk":      cdkScript,
-		"account":                           "123456789012\n",
-		"cdk.out/manifest.json":             manifest,
-		"cdk.out/p-Secret.template.json":    secretTemplate,
-		"cdk.out/p-Datastore.template.json": before,
-		"node_modules/aws-cdk/package.json": `{"name": "aws-cdk", "exports": {"./bin/cdk": "./bin/cdk"}}`,
+		"bin/npx":                               "#!/bin/sh\necho \"$@\" >>npx.log\necho synthesized\n",
+		"cdk.out/manifest.json":                 manifest,
+		"cdk.out/p-Secret.template.json":        secretTemplate,
+		"cdk.out/p-Datastore.template.json":     before,
+		"node_modules/aws-cdk/package.json":     `{"name": "aws-cdk", "bin": {"cdk": "somewhere/cdk.js"}, "exports": {"./package.json": "./package.json"}}`,
+		"node_modules/aws-cdk/somewhere/cdk.js": fakeCDK,
 	} {
 		write(t, path, content)
 	}
@@ -70,13 +57,19 @@ func project(t *testing.T) {
 		t.Setenv(name, "") // so that it is as before after the test
 		os.Unsetenv(name)
 	}
+	s := awstest.Start(t)
+	s.Fail("cloudformation DescribeStacks", "ValidationError", "Stack with id x does not exist")
+	return s
 }
 
 // deployed makes a stack exist.
-func deployed(t *testing.T, name, status, template string) {
-	t.Helper()
-	write(t, "deployed/"+name+".status", status+"\n")
-	write(t, "deployed/"+name+".json", `{"TemplateBody": `+template+`}`)
+func deployed(s *awstest.Server, name, status, template string) {
+	var escaped strings.Builder
+	_ = xml.EscapeText(&escaped, []byte(template))
+	s.Respond("cloudformation DescribeStacks "+name, `<DescribeStacksResponse><DescribeStacksResult><Stacks><member><StackName>`+
+		name+`</StackName><StackStatus>`+status+`</StackStatus></member></Stacks></DescribeStacksResult></DescribeStacksResponse>`)
+	s.Respond("cloudformation GetTemplate "+name, `<GetTemplateResponse><GetTemplateResult><TemplateBody>`+escaped.String()+
+		`</TemplateBody></GetTemplateResult></GetTemplateResponse>`)
 }
 
 func write(t *testing.T, path, content string) {
@@ -112,7 +105,7 @@ func TestFirstDeploy(t *testing.T) {
 	t.Setenv("CLIENT_SECRET", "hunter-2 $x")
 	t.Setenv("SRV_API_KEY", "")
 	var out strings.Builder
-	if err := run([]string{"-c", "region=us-east-1", "--", "--require-approval", "never"}, &out, &out); err != nil {
+	if err := run(t.Context(), []string{"-c", "region=us-east-1", "--", "--require-approval", "never"}, &out, &out); err != nil {
 		t.Fatal(err)
 	}
 	c, ok := called(t)
@@ -124,15 +117,15 @@ func TestFirstDeploy(t *testing.T) {
 	if strings.Contains(c.Seen+c.Env+out.String(), "hunter") {
 		t.Errorf("the secret can be seen: %q %q %q", c.Seen, c.Env, out.String())
 	}
-	if b, _ := os.ReadFile("npx.log"); string(b) != "cdk synth --quiet --output cdk.out -c region=us-east-1\n" {
+	if b, _ := os.ReadFile("npx.log"); string(b) != "--no -- cdk synth --quiet --output cdk.out -c region=us-east-1\n" {
 		t.Errorf("npx got %q", b)
 	}
 }
 
 func TestParameters(t *testing.T) {
-	project(t)
-	err := run(nil, io.Discard, io.Discard)
-	if err == nil || !strings.Contains(err.Error(), "CLIENT_SECRET is not set, and stack p-Secret has no value") {
+	s := project(t)
+	err := run(t.Context(), nil, io.Discard, io.Discard)
+	if err == nil || !strings.Contains(err.Error(), "CLIENT_SECRET is not set, and the parameter ClientSecret of stack p-Secret") {
 		t.Errorf("first deploy without values: %v", err)
 	}
 	if _, ok := called(t); ok {
@@ -140,13 +133,13 @@ func TestParameters(t *testing.T) {
 	}
 
 	// A stack that failed at first keeps nothing.
-	deployed(t, "p-Secret", "ROLLBACK_COMPLETE", secretTemplate)
-	if err := run(nil, io.Discard, io.Discard); err == nil {
+	deployed(s, "p-Secret", "ROLLBACK_COMPLETE", secretTemplate)
+	if err := run(t.Context(), nil, io.Discard, io.Discard); err == nil {
 		t.Error("took values from a stack that is about to be deleted")
 	}
 
-	deployed(t, "p-Secret", "UPDATE_COMPLETE", secretTemplate)
-	if err := run(nil, io.Discard, io.Discard); err != nil {
+	deployed(s, "p-Secret", "UPDATE_COMPLETE", secretTemplate)
+	if err := run(t.Context(), nil, io.Discard, io.Discard); err != nil {
 		t.Errorf("later deploy without values: %v", err)
 	}
 	if c, _ := called(t); slices.Contains(c.Argv, "--parameters") {
@@ -155,15 +148,15 @@ func TestParameters(t *testing.T) {
 }
 
 func TestReplacementStopsDeploy(t *testing.T) {
-	project(t)
-	deployed(t, "p-Secret", "CREATE_COMPLETE", secretTemplate)
-	deployed(t, "p-Datastore", "CREATE_COMPLETE", before)
+	s := project(t)
+	deployed(s, "p-Secret", "CREATE_COMPLETE", secretTemplate)
+	deployed(s, "p-Datastore", "CREATE_COMPLETE", before)
 	renamed := strings.Replace(before, `"DatastoreName": "a"`, `"DatastoreName": "b"`, 1)
 	write(t, "cdk.out/p-Datastore.template.json", renamed)
 
 	for _, confirmation := range []string{"", "no", "YES", "true"} {
 		t.Setenv("CONFIRM_REPLACEMENT", confirmation)
-		err := run(nil, io.Discard, io.Discard)
+		err := run(t.Context(), nil, io.Discard, io.Discard)
 		if err == nil || !strings.Contains(err.Error(), "  DatastoreName\n") {
 			t.Errorf("CONFIRM_REPLACEMENT=%s: %v", confirmation, err)
 		}
@@ -173,7 +166,7 @@ func TestReplacementStopsDeploy(t *testing.T) {
 	}
 
 	t.Setenv("CONFIRM_REPLACEMENT", "yes")
-	if err := run(nil, io.Discard, io.Discard); err != nil {
+	if err := run(t.Context(), nil, io.Discard, io.Discard); err != nil {
 		t.Fatal(err)
 	}
 	if _, ok := called(t); !ok {
@@ -183,31 +176,72 @@ func TestReplacementStopsDeploy(t *testing.T) {
 
 // What cannot be compared is not deployed.
 func TestStopsInDoubt(t *testing.T) {
+	for name, test := range map[string]struct {
+		change func(*testing.T, *awstest.Server)
+		args   []string
+		want   string
+	}{
+		"no permission": {func(_ *testing.T, s *awstest.Server) {
+			s.Fail("cloudformation DescribeStacks", "AccessDenied", "User is not authorized to perform: cloudformation:DescribeStacks")
+		}, nil, "stack p-Datastore: CloudFormation DescribeStacks: AccessDenied: User is not authorized"},
+		"no permission for the template": {func(_ *testing.T, s *awstest.Server) {
+			deployed(s, "p-Datastore", "CREATE_COMPLETE", before)
+			s.Fail("cloudformation GetTemplate p-Datastore", "AccessDenied", "x\x1b[2J")
+		}, nil, "stack p-Datastore: CloudFormation GetTemplate: AccessDenied: x"},
+		"not a template": {func(_ *testing.T, s *awstest.Server) {
+			deployed(s, "p-Datastore", "CREATE_COMPLETE", `"hidden"`)
+		}, nil, "the deployed template of stack p-Datastore is not JSON"},
+		"another error of validation": {func(_ *testing.T, s *awstest.Server) {
+			s.Fail("cloudformation DescribeStacks", "ValidationError", "1 validation error detected")
+		}, nil, "ValidationError: 1 validation error"},
+		"another account": {func(_ *testing.T, s *awstest.Server) {
+			s.Respond("sts GetCallerIdentity", `<GetCallerIdentityResponse><GetCallerIdentityResult><Account>210987654321</Account>`+
+				`</GetCallerIdentityResult></GetCallerIdentityResponse>`)
+		}, nil, "the credentials belong to account 210987654321, but stack p-Datastore to account 123456789012; use credentials of account 123456789012"},
+		"no credentials":  {func(t *testing.T, _ *awstest.Server) { awstest.NoCredentials(t) }, nil, "no AWS credentials; to fix it, set AWS_PROFILE"},
+		"no such profile": {func(*testing.T, *awstest.Server) {}, []string{"--", "--profile", "nobody"}, `there is no AWS profile "nobody"`},
+		"no such profile, with =": {func(*testing.T, *awstest.Server) {}, []string{"--", "--profile=nobody"},
+			`there is no AWS profile "nobody"`},
+		"no assembly": {func(*testing.T, *awstest.Server) { os.Remove("cdk.out/manifest.json") }, nil, "manifest.json"},
+		"no stacks": {func(t *testing.T, _ *awstest.Server) { write(t, "cdk.out/manifest.json", `{"artifacts": {}}`) }, nil,
+			"cdk.out has no stacks"},
+		"no synthesis": {func(t *testing.T, _ *awstest.Server) { write(t, "bin/npx", "#!/bin/sh\nexit 3\n") }, nil,
+			"cdk synth failed, so nothing was deployed (exit status 3)"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := project(t)
+			t.Setenv("CLIENT_SECRET", "x")
+			t.Setenv("SRV_API_KEY", "x")
+			test.change(t, s)
+			err := run(t.Context(), test.args, io.Discard, io.Discard)
+			if err == nil || !strings.Contains(err.Error(), test.want) {
+				t.Fatalf("got %v, want %s", err, test.want)
+			}
+			if strings.ContainsAny(err.Error(), "\x1b") || strings.Contains(err.Error(), "hidden") {
+				t.Errorf("not fit to print: %q", err.Error())
+			}
+			if _, ok := called(t); ok {
+				t.Error("deployed all the same")
+			}
+		})
+	}
+}
+
+func TestDeployFails(t *testing.T) {
 	project(t)
 	t.Setenv("CLIENT_SECRET", "x")
 	t.Setenv("SRV_API_KEY", "x")
-	write(t, "broken", "")
-	if err := run(nil, io.Discard, io.Discard); err == nil || !strings.Contains(err.Error(), "AccessDenied") {
-		t.Errorf("without permission: %v", err)
-	}
-	os.Remove("broken")
-	deployed(t, "p-Datastore", "CREATE_COMPLETE", `"not a template"`)
-	if err := run(nil, io.Discard, io.Discard); err == nil || !strings.Contains(err.Error(), "p-Datastore") {
-		t.Errorf("with an unknown template: %v", err)
-	}
-	write(t, "account", "210987654321\n")
-	if err := run(nil, io.Discard, io.Discard); err == nil || !strings.Contains(err.Error(), "210987654321") {
-		t.Errorf("with another account's credentials: %v", err)
-	}
-	if _, ok := called(t); ok {
-		t.Error("deployed all the same")
+	write(t, "node_modules/aws-cdk/somewhere/cdk.js", "process.exit(4)")
+	err := run(t.Context(), nil, io.Discard, io.Discard)
+	if err == nil || err.Error() != "cdk deploy failed, see above (exit status 4)" {
+		t.Errorf("got %v", err)
 	}
 }
 
 func TestIdpConfig(t *testing.T) {
-	project(t)
+	s := project(t)
 	var out strings.Builder
-	if err := run([]string{"idp-config", "-c", "a=b"}, &out, io.Discard); err != nil {
+	if err := run(t.Context(), []string{"idp-config", "-c", "a=b"}, &out, io.Discard); err != nil {
 		t.Fatal(err)
 	}
 	var got map[string]any
@@ -218,7 +252,7 @@ func TestIdpConfig(t *testing.T) {
 		got["FineGrainedAuthorizationEnabled"] != true || !strings.HasPrefix(got["Metadata"].(string), `{"token_endpoint"`) {
 		t.Errorf("got %s", out.String())
 	}
-	if b, _ := os.ReadFile("aws.log"); len(b) > 0 {
-		t.Errorf("asked AWS: %s", b)
+	if calls := s.Calls(); len(calls) > 0 {
+		t.Errorf("asked AWS: %q", calls)
 	}
 }

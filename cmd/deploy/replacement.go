@@ -10,8 +10,8 @@ import (
 	"strings"
 )
 
-// createOnly are the properties that CloudFormation can't change on a datastore: with another value, or another logical
-// id, it builds a new one (CloudFormation registry, AWS::HealthLake::FHIRDatastore).
+// createOnly are the properties of a datastore that CloudFormation cannot change. For another value, or another logical id, it
+// creates a new datastore (CloudFormation registry, AWS::HealthLake::FHIRDatastore).
 var createOnly = []string{
 	"DatastoreName", "DatastoreTypeVersion", "IdentityProviderConfiguration", "PreloadDataConfig", "SseConfiguration",
 }
@@ -21,7 +21,7 @@ const (
 	removed          = "the resource itself, which is no longer in the template"
 )
 
-// datastores are a template's datastores by logical id.
+// datastores returns a template's datastores by logical id.
 func datastores(t template) map[string]resource {
 	found := map[string]resource{}
 	for id, r := range t.Resources {
@@ -32,9 +32,8 @@ func datastores(t template) map[string]resource {
 	return found
 }
 
-// replacements names what is different about the datastores that are deployed in a way that CloudFormation would answer
-// with a new datastore or none. A value that is only written in another way counts too: what it comes to is not known
-// here.
+// replacements names the changes for which CloudFormation would replace or delete a deployed datastore. A value that is only
+// written differently counts too, because intrinsic functions are not evaluated here.
 func replacements(before, after template) (changes []string) {
 	next := datastores(after)
 	was := datastores(before)
@@ -51,7 +50,7 @@ func replacements(before, after template) (changes []string) {
 	return changes
 }
 
-// differences are the paths at which two JSON values differ.
+// differences returns the paths at which two JSON values differ.
 func differences(path string, a, b any) (paths []string) {
 	if reflect.DeepEqual(a, b) {
 		return nil
@@ -77,7 +76,7 @@ func differences(path string, a, b any) (paths []string) {
 	return paths
 }
 
-// metadataFields are the fields of the discovery document that differ, for people to recognize what they changed.
+// metadataFields names the fields of the discovery document that differ, so that people recognize what they changed.
 func metadataFields(a, b any) string {
 	x, xOK := object(a)
 	y, yOK := object(b)
@@ -100,7 +99,7 @@ func object(text any) (fields map[string]any, ok bool) {
 	return fields, json.Unmarshal([]byte(s), &fields) == nil
 }
 
-// refusal tells the person who deploys what would happen, and the ways on.
+// refusal says what the deploy would do to the datastore, and what to do instead.
 func refusal(datastoreStack string, changes []string, stacks []stack) error {
 	var others []string
 	for _, s := range stacks {
@@ -114,16 +113,16 @@ func refusal(datastoreStack string, changes []string, stacks []stack) error {
 
 	var b strings.Builder
 	fmt.Fprintf(&b, "Stopped: this deploy would replace the datastore of stack %s. "+
-		"Changed, and only to be set when a datastore is created:\n\n", datastoreStack)
+		"CloudFormation can set these only when it creates a datastore, and they changed:\n\n", datastoreStack)
 	for _, c := range changes {
 		fmt.Fprintf(&b, "  %s\n", c)
 	}
 	if slices.Contains(changes, removed) {
-		b.WriteString("\nThe datastore would leave the stack, and be deleted with all its records " +
+		b.WriteString("\nThe datastore would be removed from the stack. It would be deleted with all its records " +
 			"unless protectDatastore was true at the last deploy.\n")
 	} else {
 		b.WriteString("\nThe new datastore would be empty, with another id and endpoint. " +
-			"The old one would be kept with its records,\noutside of the stack, and go on costing money.\n")
+			"The old one would be kept with its records,\noutside of the stack, and would still cost money.\n")
 	}
 	if inPlace {
 		var name string
@@ -136,6 +135,6 @@ func refusal(datastoreStack string, changes []string, stacks []stack) error {
 			"and from then on deploy the other stacks alone (docs/operations.md says why):\n"+
 			"  npx cdk deploy --exclusively %s\n", name, strings.Join(others, " "))
 	}
-	b.WriteString("\nTo go on all the same:\n  CONFIRM_REPLACEMENT=yes make deploy")
+	b.WriteString("\nTo replace the datastore:\n  CONFIRM_REPLACEMENT=yes make deploy")
 	return errors.New(b.String())
 }

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"healthlake-smart-on-fhir/internal/clientauth"
+	"healthlake-smart-on-fhir/internal/contract"
 )
 
 const providerPages = "[provider pages](../providers/README.md)"
@@ -26,7 +27,7 @@ var providerKeys = []key{
 		doc:   "The function's own client id at the provider, for introspection.",
 	},
 	{
-		name: "clientSecret", byDefault: fixed(""), secret: "CLIENT_SECRET", sample: sampleClientSecret,
+		name: contract.ClientSecret.Key, byDefault: fixed(""), secret: contract.ClientSecret.Variable, sample: sampleClientSecret,
 		value: text(func(c *Config) *string { return &c.ClientSecret }, orReference(clientSecret)),
 		doc: "The secret of `clientId`. Leave it out, or refer to another secret. A literal value works, but can be read " +
 			"in the templates. See " + credentialsPage + ".",
@@ -48,7 +49,7 @@ var providerKeys = []key{
 		doc:   "The provider's introspection endpoint (RFC 7662).",
 	},
 	{
-		name: "srvAPIKey", byDefault: fixed(""), secret: "SRV_API_KEY", sample: sampleAPIKey,
+		name: contract.APIKey.Key, byDefault: fixed(""), secret: contract.APIKey.Variable, sample: sampleAPIKey,
 		value: text(func(c *Config) *string { return &c.SrvAPIKey }, orReference(apiKey)),
 		doc: "API key for introspection, where the provider wants one, as ORY Network does. Leave it out, or refer to " +
 			"another secret. See " + credentialsPage + ".",

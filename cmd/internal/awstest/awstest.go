@@ -5,8 +5,10 @@ import (
 	"encoding/json"
 	"encoding/xml"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -72,7 +74,8 @@ func NoCredentials(t *testing.T) {
 	}
 }
 
-// Respond sets the body of the response to an operation, such as "ssm GetParameter".
+// Respond sets the body of the response to an operation, such as "ssm GetParameter". A third word, as in "cloudformation
+// GetTemplate my-stack", limits it to requests that have the word in their body.
 func (s *Server) Respond(operation, body string) { s.set(operation, response{http.StatusOK, body}) }
 
 // Fail has an operation fail with one of AWS's error codes.
@@ -106,20 +109,34 @@ func (s *Server) Calls() []string {
 
 // ServeHTTP responds to an operation with what was set for it.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	operation := serviceOf(r) + " " + operationOf(r)
-	s.mu.Lock()
-	s.calls = append(s.calls, operation)
-	found, ok := s.responses[operation]
-	s.mu.Unlock()
-	if !ok {
-		found = response{http.StatusNotImplemented, fmt.Sprintf(`{"__type":"NotSetInTest","message":%q}`, operation)}
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
+		return
 	}
+	operation := serviceOf(r) + " " + operationOf(r, body)
+	found := s.find(operation, string(body))
 	w.Header().Set("Content-Type", "application/json")
 	if strings.HasPrefix(found.body, "<") {
 		w.Header().Set("Content-Type", "text/xml")
 	}
 	w.WriteHeader(found.status)
-	_, _ = fmt.Fprint(w, found.body)
+	_, _ = io.WriteString(w, found.body)
+}
+
+func (s *Server) find(operation, body string) response {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.calls = append(s.calls, operation)
+	for name, r := range s.responses {
+		if word, ok := strings.CutPrefix(name, operation+" "); ok && strings.Contains(body, word) {
+			return r
+		}
+	}
+	if r, ok := s.responses[operation]; ok {
+		return r
+	}
+	return response{http.StatusNotImplemented, fmt.Sprintf(`{"__type":"NotSetInTest","message":%q}`, operation)}
 }
 
 // scope is in the signature: key, date, region, service (IAM User Guide, "Signature Version 4").
@@ -133,12 +150,12 @@ func serviceOf(r *http.Request) string {
 }
 
 // operationOf reads the operation's name from where the service's protocol has it.
-func operationOf(r *http.Request) string {
+func operationOf(r *http.Request, body []byte) string {
 	if target := r.Header.Get("X-Amz-Target"); target != "" { // AWS JSON
 		return target[strings.LastIndex(target, ".")+1:]
 	}
-	if action := r.PostFormValue("Action"); action != "" { // AWS query
-		return action
+	if form, err := url.ParseQuery(string(body)); err == nil && form.Has("Action") { // AWS query
+		return form.Get("Action")
 	}
 	switch path := strings.TrimSuffix(r.URL.Path, "/"); { // REST
 	case strings.HasSuffix(path, "/account-settings"):

@@ -5,6 +5,7 @@ import (
 
 	"healthlake-smart-on-fhir/internal/clientauth"
 	"healthlake-smart-on-fhir/internal/config"
+	"healthlake-smart-on-fhir/internal/contract"
 	"healthlake-smart-on-fhir/internal/introspect"
 )
 
@@ -15,15 +16,9 @@ type Secrets struct {
 	APIKey       string
 }
 
-// The environment variables that hold them.
-const (
-	ClientSecretVariable = "CLIENT_SECRET"
-	APIKeyVariable       = "SRV_API_KEY"
-)
-
 // SecretsFrom reads the environment through getenv.
 func SecretsFrom(getenv func(string) string) Secrets {
-	return Secrets{ClientSecret: getenv(ClientSecretVariable), APIKey: getenv(APIKeyVariable)}
+	return Secrets{ClientSecret: getenv(contract.ClientSecret.Variable), APIKey: getenv(contract.APIKey.Variable)}
 }
 
 // auth returns how to authenticate at the introspection endpoint. If the credential for that is not known here, missing says
@@ -35,9 +30,9 @@ func (s Secrets) auth(cfg config.Config) (auth introspect.Auth, missing string) 
 	method := cfg.IntrospectionAuth.Resolve(key != "" || keyIsReference, secret != "" || secretIsReference)
 	switch {
 	case method.NeedsAPIKey() == clientauth.Required && key == "":
-		missing = credentialMissing("srvAPIKey", APIKeyVariable, keyIsReference)
+		missing = credentialMissing(contract.APIKey, keyIsReference)
 	case method.NeedsClientSecret() == clientauth.Required && secret == "":
-		missing = credentialMissing("clientSecret", ClientSecretVariable, secretIsReference)
+		missing = credentialMissing(contract.ClientSecret, secretIsReference)
 	}
 	return introspect.Auth{Method: method, ClientID: cfg.ClientID, ClientSecret: secret, APIKey: key}, missing
 }
@@ -50,11 +45,11 @@ func pick(context, environment string) (value string, isReference bool) {
 	return environment, environment == "" && context != ""
 }
 
-func credentialMissing(key, variable string, isReference bool) string {
+func credentialMissing(c contract.Credential, isReference bool) string {
 	if isReference {
-		return key + " is a reference that only CloudFormation resolves; set " + variable + " in the environment"
+		return c.Key + " is a reference that only CloudFormation resolves; set " + c.Variable + " in the environment"
 	}
-	return key + " is not in the context; set " + variable + " in the environment"
+	return c.Key + " is not in the context; set " + c.Variable + " in the environment"
 }
 
 // describe names credentials without showing them.
@@ -77,5 +72,5 @@ func credentialsFix(a introspect.Auth) string {
 	case clientauth.Post:
 		return "correct clientId and clientSecret, or set introspectionAuth to bearer, basic or none"
 	}
-	return "set clientSecret or srvAPIKey (or " + ClientSecretVariable + ", " + APIKeyVariable + " in the environment)"
+	return "set clientSecret or srvAPIKey (or " + contract.ClientSecret.Variable + ", " + contract.APIKey.Variable + " in the environment)"
 }
