@@ -18,11 +18,10 @@ import (
 
 // effort is how much is measured.
 type effort struct {
-	starts      int // of each function
-	calls       int // warm calls of each function
-	allocations int // calls over which allocations are counted
-	tail        int // calls of the function to the stalling provider; the minimal one makes a tenth of them
-	service     int // calls to each provider with a latency
+	starts  int // of each function
+	calls   int // warm calls of each function
+	tail    int // calls of the function to the stalling provider; the minimal one makes a tenth of them
+	service int // calls to each provider with a latency
 }
 
 func main() {
@@ -37,9 +36,9 @@ func main() {
 }
 
 func run(ctx context.Context, quick bool) error {
-	e := effort{starts: 40, calls: 10_000, allocations: 2_000, tail: 200_000, service: 100}
+	e := effort{starts: 40, calls: 10_000, tail: 200_000, service: 100}
 	if quick {
-		e = effort{starts: 5, calls: 1_000, allocations: 200, tail: 2_000, service: 10}
+		e = effort{starts: 5, calls: 1_000, tail: 2_000, service: 10}
 	}
 	if runtime.GOOS != "linux" {
 		return fmt.Errorf("this is %s, Linux is needed: the memory of a process is read from its /proc", runtime.GOOS)

@@ -70,7 +70,7 @@ func (b *bench) measure(ctx context.Context, step func(string)) error {
 		do   func(context.Context) error
 	}{
 		{"build", b.build}, {"providers", b.providers}, {"starts", b.starts}, {"warm calls", b.warmCalls},
-		{"allocations", b.allocationsPerCall}, {"tail", b.tails}, {"service time", b.serviceCalls},
+		{"tail", b.tails}, {"service time", b.serviceCalls},
 	} {
 		step(part.name)
 		if err := part.do(ctx); err != nil {
@@ -81,7 +81,8 @@ func (b *bench) measure(ctx context.Context, step func(string)) error {
 	return nil
 }
 
-// build makes the function for both architectures, and the minimal one.
+// build makes the function for both architectures to see how large it is, and then what is measured: the function and the
+// minimal one, each with a file added that counts allocations when it is asked.
 func (b *bench) build(ctx context.Context) error {
 	b.sizes = map[string]size{}
 	for _, arch := range []string{"arm64", "amd64"} {
@@ -94,8 +95,18 @@ func (b *bench) build(ctx context.Context) error {
 			return err
 		}
 	}
-	b.functionPath, b.minimalPath = filepath.Join(b.dir, runtime.GOARCH), filepath.Join(b.dir, "minimal")
-	return functionbinary.Compile(ctx, filepath.Join(b.root, "local"), "./bench/minimal", b.minimalPath, runtime.GOARCH)
+	local, extra, overlay := filepath.Join(b.root, "local"), filepath.Join(b.dir, "memstats.go"), filepath.Join(b.dir, "overlay.json")
+	text, err := json.Marshal(map[string]any{"Replace": map[string]string{
+		filepath.Join(b.root, "lambda", "checktoken", "memstats_overlay.go"): extra,
+		filepath.Join(local, "bench", "minimal", "memstats_overlay.go"):      extra,
+	}})
+	if err := cmp.Or(err, os.WriteFile(extra, []byte(memstats), 0o600), os.WriteFile(overlay, text, 0o600)); err != nil {
+		return err
+	}
+	b.functionPath, b.minimalPath = filepath.Join(b.dir, "function"), filepath.Join(b.dir, "minimal")
+	return cmp.Or(
+		functionbinary.Compile(ctx, b.root, "./lambda/checktoken", b.functionPath, runtime.GOARCH, "-overlay", overlay),
+		functionbinary.Compile(ctx, local, "./bench/minimal", b.minimalPath, runtime.GOARCH, "-overlay", overlay))
 }
 
 func (b *bench) providers(context.Context) error {
@@ -154,6 +165,9 @@ func (b *bench) warmCalls(ctx context.Context) error {
 		if _, err := s.must(ctx, f); err != nil {
 			return err
 		}
+		if s.objects, s.bytes, err = allocated(ctx, f, 1); err != nil {
+			return err
+		}
 		s.before = int(s.requests.Load() - before)
 		s.asked, s.secretReads = -int(s.requests.Load()), -s.reads()
 	}
@@ -170,68 +184,16 @@ func (b *bench) warmCalls(ctx context.Context) error {
 	for n, s := range subjects {
 		s.asked += int(s.requests.Load())
 		s.secretReads += s.reads()
-		var err error
+		objects, bytes, err := allocated(ctx, functions[n], 2)
+		if err != nil {
+			return err
+		}
+		s.objects, s.bytes = (objects-s.objects)/float64(len(s.warm)), (bytes-s.bytes)/float64(len(s.warm))
 		if s.rss, s.rssMost, err = memory(functions[n].Pid()); err != nil {
 			return err
 		}
 	}
 	return nil
-}
-
-// allocationsPerCall builds the functions once more, with a file added that counts.
-func (b *bench) allocationsPerCall(ctx context.Context) error {
-	extra := filepath.Join(b.dir, "memstats.go")
-	if err := os.WriteFile(extra, []byte(memstats), 0o600); err != nil {
-		return err
-	}
-	for _, x := range []struct{ module, pkg, path string }{
-		{b.root, "lambda/checktoken", b.functionPath},
-		{filepath.Join(b.root, "local"), "bench/minimal", b.minimalPath},
-	} {
-		replace := map[string]string{filepath.Join(x.module, x.pkg, "memstats_overlay.go"): extra}
-		overlay, err := json.Marshal(map[string]any{"Replace": replace})
-		if err != nil {
-			return err
-		}
-		path := filepath.Join(b.dir, "overlay.json")
-		if err := os.WriteFile(path, overlay, 0o600); err != nil {
-			return err
-		}
-		err = functionbinary.Compile(ctx, x.module, "./"+x.pkg, x.path+"-counting", runtime.GOARCH, "-overlay", path)
-		if err != nil {
-			return err
-		}
-	}
-	for _, s := range b.inTurns() {
-		if err := b.count(ctx, s); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (b *bench) count(ctx context.Context, s *subject) error {
-	f, err := runtimeapi.Start(ctx, runtimeapi.Config{Bootstrap: s.bootstrap + "-counting", Env: s.env})
-	if err != nil {
-		return err
-	}
-	defer f.Stop()
-	const before = 200 // calls, after which pools are filled
-	var from, fromBytes float64
-	for i := range before + b.effort.allocations {
-		if i == before {
-			if from, fromBytes, err = allocated(ctx, f, 1); err != nil {
-				return err
-			}
-		}
-		if _, err := s.must(ctx, f); err != nil {
-			return err
-		}
-	}
-	to, toBytes, err := allocated(ctx, f, 2)
-	n := float64(b.effort.allocations)
-	s.objects, s.bytes = (to-from)/n, (toBytes-fromBytes)/n
-	return err
 }
 
 // tails calls both functions with the stalling provider. The minimal one waits for nine tenths of a second at every stall, so

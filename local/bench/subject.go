@@ -49,7 +49,7 @@ type subject struct {
 
 	start, first, warm samples
 	rss, rssMost       float64 // MiB
-	objects, bytes     float64 // allocated, a call
+	objects, bytes     float64 // allocated, a warm call
 	before, asked      int     // requests to the provider, before the warm calls and during them
 	secretReads        int     // during the warm calls
 	good               int     // of the warm calls: authorized, and within HealthLake's second
@@ -212,8 +212,7 @@ func memory(pid int) (now, most float64, err error) {
 	return now / 1024, most / 1024, err
 }
 
-// allocated asks a function that was built with memstats for the objects and bytes that it has allocated so far. n counts the
-// questions, from 1.
+// allocated asks a function for the objects and bytes that it has allocated so far. n counts the questions, from 1.
 func allocated(ctx context.Context, f *runtimeapi.Function, n int) (objects, bytes float64, err error) {
 	if err := syscall.Kill(f.Pid(), syscall.SIGUSR1); err != nil {
 		return 0, 0, err

@@ -67,7 +67,7 @@ type row struct {
 	// slow says that the row waits for most of its time in another way.
 	slow bool
 	// after checks what the row left behind.
-	after func(*scene) error
+	after func(*scene)
 }
 
 func (r row) waits() bool {
@@ -93,7 +93,7 @@ type scene struct {
 func open(t *testing.T, r row) *scene {
 	s := &scene{t: t}
 	restore := func() {}
-	box, err := sandbox.Start(t.Context(), sandbox.Config{Configure: func(box *sandbox.Sandbox) {
+	box, err := sandbox.Start(t.Context(), func(box *sandbox.Sandbox) {
 		s.Sandbox, s.front = box, newFront(t, box.IDP.URL)
 		s.IDP.SetKeys(signing()...)
 		s.Variables["SSL_CERT_FILE"] = s.front.trusted
@@ -110,7 +110,7 @@ func open(t *testing.T, r row) *scene {
 		if r.cold && r.stage != nil {
 			r.stage(s)
 		}
-	}})
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -184,9 +184,7 @@ func (r row) run(t *testing.T, waits func()) (o outcome) {
 	time.Sleep(r.again)
 	o.next = call(good)
 	if r.after != nil {
-		if err := r.after(s); err != nil {
-			t.Error(err)
-		}
+		r.after(s)
 	}
 	if asked, _ := s.IDP.Introspections(); r.verified && asked > 0 {
 		t.Errorf("%d introspections of tokens that must be verified", asked)
@@ -217,10 +215,7 @@ func (s *scene) call(event []byte) (string, time.Duration) {
 	if bytes.Contains(result.Payload, []byte(`"isAuthorized":true`)) || response.AuthPayload["scope"] != "" {
 		s.t.Errorf("a denial that could be read as more: %.500s", result.Payload)
 	}
-	_, line, err := s.LogLine(s.t.Context(), result.RequestID)
-	if err != nil {
-		s.t.Fatal(err)
-	}
+	line := must(s.LogLine(s.t.Context(), result.RequestID))
 	return denied(fmt.Sprint(line["reason"])), result.Duration
 }
 

@@ -3,6 +3,7 @@ package faults
 import (
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -176,12 +177,10 @@ func tailFaults() group {
 // freeze stops the process for a time, in which something happens to the provider's connections.
 func freeze(d time.Duration, meanwhile func(*front)) func(*scene) {
 	return func(s *scene) {
-		if err := s.Function.Freeze(); err != nil {
-			s.t.Error(err)
-		}
+		frozen := s.Function.Freeze()
 		meanwhile(s.front)
 		time.Sleep(d)
-		if err := s.Function.Thaw(); err != nil {
+		if err := errors.Join(frozen, s.Function.Thaw()); err != nil {
 			s.t.Error(err)
 		}
 	}

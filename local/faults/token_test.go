@@ -62,6 +62,7 @@ func tokenFaults() group {
 		return base64url(object{"alg": algorithm}.String()) + "." + payload + "."
 	}
 	padded := func(kilobytes int) object { return object{"x": strings.Repeat("x", kilobytes<<10)} }
+	publicPEM := pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: must(x509.MarshalPKIXPublicKey(key.Private.Public()))})
 	notJWT, algorithm, forged := denied("not_a_jwt"), denied("algorithm_not_allowed"), denied("bad_signature")
 	wrong, notAccess := denied("malformed_claim"), denied("not_an_access_token")
 	foreign, audience := denied("issuer_not_trusted"), denied("audience_not_accepted")
@@ -83,7 +84,7 @@ func tokenFaults() group {
 		{"`alg` is `none`, without a signature", notJWT, unsigned("none")},
 		{"`alg` is `none`, with the signature of a good token", algorithm, unsigned("none") + signature},
 		{"`alg` is `nOnE`, with the signature of a good token", algorithm, unsigned("nOnE") + signature},
-		{"HMAC with the public key as PEM for its secret", algorithm, symmetric(publicPEM(key))},
+		{"HMAC with the public key as PEM for its secret", algorithm, symmetric(publicPEM)},
 		{"HMAC with the modulus for its secret", algorithm, symmetric([]byte(key.JWK()["n"].(string)))},
 		{"HMAC with the public key as JWK for its secret", algorithm, symmetric([]byte(encoded(key.JWK())))},
 
@@ -188,11 +189,6 @@ func symmetric(secret []byte) string {
 	mac := hmac.New(sha256.New, secret)
 	mac.Write([]byte(text))
 	return text + "." + idp.Base64(mac.Sum(nil))
-}
-
-func publicPEM(k idp.Key) []byte {
-	der := must(x509.MarshalPKIXPublicKey(k.Private.Public()))
-	return pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der})
 }
 
 // rewritten is a good token by an ECDSA key whose signature is written in another way.

@@ -19,9 +19,9 @@ import (
 	"healthlake-smart-on-fhir/local/sandbox"
 )
 
-func start(t *testing.T, cfg sandbox.Config) *sandbox.Sandbox {
+func start(t *testing.T, configure func(*sandbox.Sandbox)) *sandbox.Sandbox {
 	t.Helper()
-	s, err := sandbox.Start(t.Context(), cfg)
+	s, err := sandbox.Start(t.Context(), configure)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -36,13 +36,16 @@ func start(t *testing.T, cfg sandbox.Config) *sandbox.Sandbox {
 	return s
 }
 
-func invoke(t *testing.T, s *sandbox.Sandbox, event []byte) runtimeapi.Result {
-	t.Helper()
-	result, err := s.Function.Invoke(t.Context(), event)
+// must is for what fails only where the test itself is wrong, or the machine.
+func must[T any](value T, err error) T {
 	if err != nil {
-		t.Fatal(err)
+		panic(err)
 	}
-	return result
+	return value
+}
+
+func invoke(t *testing.T, s *sandbox.Sandbox, event []byte) runtimeapi.Result {
+	return must(s.Function.Invoke(t.Context(), event))
 }
 
 // ask sends an event with the token, and wants a response and not an error.
@@ -60,45 +63,24 @@ func parse(t *testing.T, result runtimeapi.Result) sandbox.Response {
 	return response
 }
 
-func getToken(t *testing.T, s *sandbox.Sandbox, kind string) string {
-	t.Helper()
-	token, err := s.Token(t.Context(), kind)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return token
-}
-
-func issue(t *testing.T, s *sandbox.Sandbox, grant idp.Grant) string {
-	t.Helper()
-	tokens, err := s.IDP.Issue(t.Context(), grant)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return tokens.Access
-}
-
 // logLine returns the line about a call, and checks what every line has.
 func logLine(t *testing.T, s *sandbox.Sandbox, result runtimeapi.Result) map[string]any {
 	t.Helper()
-	line, fields, err := s.LogLine(t.Context(), result.RequestID)
-	if err != nil {
-		t.Fatal(err)
-	}
+	line := must(s.LogLine(t.Context(), result.RequestID))
 	for _, name := range []string{"request_id", "operation", "outcome", "reason"} {
-		if _, ok := fields[name].(string); !ok {
-			t.Errorf("log line has no %s: %s", name, line)
+		if _, ok := line[name].(string); !ok {
+			t.Errorf("log line has no %s: %v", name, line)
 		}
 	}
 	for _, name := range []string{"secret_ms", "idp_ms", "total_ms"} {
-		if ms, ok := fields[name].(float64); !ok || ms < 0 {
-			t.Errorf("log line has no %s: %s", name, line)
+		if ms, ok := line[name].(float64); !ok || ms < 0 {
+			t.Errorf("log line has no %s: %v", name, line)
 		}
 	}
-	if fields["request_id"] != result.RequestID {
-		t.Errorf("request_id %s, want %s", fields["request_id"], result.RequestID)
+	if line["request_id"] != result.RequestID {
+		t.Errorf("request_id %s, want %s", line["request_id"], result.RequestID)
 	}
-	return fields
+	return line
 }
 
 // or is nil in the place of an empty string.
@@ -110,10 +92,10 @@ func or(text string) any {
 }
 
 func TestTokens(t *testing.T) {
-	s := start(t, sandbox.Config{})
+	s := start(t, nil)
 	for _, kind := range sandbox.Kinds {
 		t.Run(kind.Name, func(t *testing.T) {
-			token := getToken(t, s, kind.Name)
+			token := must(s.Token(t.Context(), kind.Name))
 			before := time.Now().Unix()
 			result := invoke(t, s, sandbox.Event(token))
 			payload := parse(t, result).AuthPayload
@@ -151,10 +133,7 @@ func TestTokens(t *testing.T) {
 			}
 		})
 	}
-	refreshed, err := s.IDP.Refresh(t.Context(), getToken(t, s, "refresh"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	refreshed := must(s.IDP.Refresh(t.Context(), must(s.Token(t.Context(), "refresh"))))
 	if response := ask(t, s, refreshed.Access); !response.Authorized() || response.AuthPayload["patient"] != sandbox.Patient {
 		t.Errorf("a refreshed token: %v", response)
 	}
@@ -162,15 +141,12 @@ func TestTokens(t *testing.T) {
 
 func TestVerifiedTokens(t *testing.T) {
 	for _, key := range []idp.Key{idp.NewRSAKey("rsa", 2048), idp.NewECKey("ec")} {
-		s := start(t, sandbox.Config{Configure: func(s *sandbox.Sandbox) {
+		s := start(t, func(s *sandbox.Sandbox) {
 			s.IDP.SetKeys(key)
 			s.Environment.TokenValidation, s.Environment.RequiredAudience = contract.TokenValidationJWT, []string{"datastore"}
 			s.Environment.AuthIssuer, s.Environment.AuthEndpointJwks = s.Document.AuthEndpoint, s.IDP.URL+idp.KeysPath
-		}})
-		header, err := json.Marshal(key.Header())
-		if err != nil {
-			t.Fatal(err)
-		}
+		})
+		header := must(json.Marshal(key.Header()))
 		claims := fmt.Sprintf(`{"iss":%q,"aud":%q,"exp":%d,"scope":"patient/*.rs"}`, s.Document.AuthEndpoint,
 			sandbox.DatastoreEndpoint, time.Now().Unix()+3600)
 		token := key.Sign(header, []byte(claims))
@@ -184,7 +160,7 @@ func TestVerifiedTokens(t *testing.T) {
 }
 
 func TestScopeGoesThroughByteForByte(t *testing.T) {
-	s := start(t, sandbox.Config{})
+	s := start(t, nil)
 	for _, scope := range []string{
 		"patient/Observation.read",
 		"patient/Observation.rs",
@@ -193,7 +169,7 @@ func TestScopeGoesThroughByteForByte(t *testing.T) {
 		"patient/Observation.rs?category=http://terminology.hl7.org/CodeSystem/observation-category|laboratory",
 		"patient/Observation.rs?code:in=<a>&_id=%26%3D+'!~",
 	} {
-		response := ask(t, s, issue(t, s, idp.Grant{Scope: scope, Subject: "user-1"}))
+		response := ask(t, s, must(s.IDP.Issue(t.Context(), idp.Grant{Scope: scope, Subject: "user-1"})).Access)
 		if response.AuthPayload["scope"] != scope || !response.Authorized() {
 			t.Errorf("scope %q, want %q", response.AuthPayload["scope"], scope)
 		}
@@ -201,8 +177,8 @@ func TestScopeGoesThroughByteForByte(t *testing.T) {
 }
 
 func TestLaunchContext(t *testing.T) {
-	s := start(t, sandbox.Config{})
-	token := issue(t, s, idp.Grant{
+	s := start(t, nil)
+	tokens := must(s.IDP.Issue(t.Context(), idp.Grant{
 		Scope:   "launch patient/*.rs",
 		Subject: "user-1",
 		Ext: map[string]any{
@@ -213,8 +189,8 @@ func TestLaunchContext(t *testing.T) {
 			"iamRoleARN": "arn:aws:iam::999999999999:role/Admin", "exp": 9999999999, "scope": "system/*.*",
 			"active": false,
 		},
-	})
-	payload := ask(t, s, token).AuthPayload
+	}))
+	payload := ask(t, s, tokens.Access).AuthPayload
 	for name, want := range map[string]any{
 		"fhirUser": "https://fhir.example.com/Practitioner/1", "patient": "p1", "encounter": "e1",
 		"launch_response_patient": "p1", "need_patient_banner": true, "levels": []any{"a", "b"}, "sub": "user-1",
@@ -239,27 +215,16 @@ func TestEventFiles(t *testing.T) {
 		"missing-token.json": "error", "missing-endpoint.json": "error",
 	}
 	messages := map[string]string{"missing-token.json": "bearerToken", "missing-endpoint.json": "datastoreEndpoint"}
-	root, err := functionbinary.Root()
-	if err != nil {
-		t.Fatal(err)
+	files := must(filepath.Glob(filepath.Join(must(functionbinary.Root()), "events", "*")))
+	if len(files) != len(outcomes) {
+		t.Errorf("%d files in events, %d outcomes known here", len(files), len(outcomes))
 	}
-	files, err := filepath.Glob(filepath.Join(root, "events", "*"))
-	if err != nil || len(files) != len(outcomes) {
-		t.Errorf("%d files in events, %d outcomes known here (%v)", len(files), len(outcomes), err)
-	}
-	s := start(t, sandbox.Config{})
+	s := start(t, nil)
 	for _, file := range files {
 		name := filepath.Base(file)
-		event, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		filled, err := s.Fill(t.Context(), event)
-		if err != nil {
-			t.Fatal(err)
-		}
+		event := must(os.ReadFile(file))
 		before, _ := s.IDP.Introspections()
-		result := invoke(t, s, filled)
+		result := invoke(t, s, must(s.Fill(t.Context(), event)))
 		after, _ := s.IDP.Introspections()
 		if line := logLine(t, s, result); line["outcome"] != outcomes[name] {
 			t.Errorf("%s: outcome %q (%s), want %q", name, line["outcome"], line["reason"], outcomes[name])
@@ -280,8 +245,8 @@ func TestEventFiles(t *testing.T) {
 }
 
 func TestConnectionAndSecretAreKept(t *testing.T) {
-	s := start(t, sandbox.Config{})
-	token := getToken(t, s, "valid")
+	s := start(t, nil)
+	token := must(s.Token(t.Context(), "valid"))
 	before, _ := s.IDP.Introspections()
 	for range 20 {
 		ask(t, s, token)
@@ -296,8 +261,8 @@ func TestConnectionAndSecretAreKept(t *testing.T) {
 }
 
 func TestLogNamesWhatTheSecretLacks(t *testing.T) {
-	s := start(t, sandbox.Config{Configure: func(s *sandbox.Sandbox) { s.Document.HLRoleARN = "" }})
-	result := invoke(t, s, sandbox.Event(getToken(t, s, "valid")))
+	s := start(t, func(s *sandbox.Sandbox) { s.Document.HLRoleARN = "" })
+	result := invoke(t, s, sandbox.Event(must(s.Token(t.Context(), "valid"))))
 	detail, _ := logLine(t, s, result)["error"].(string)
 	if result.FunctionError == nil || !strings.Contains(detail, "missing hl_role_arn") {
 		t.Errorf("response %s, the log says %q, want an error that names hl_role_arn", result.Payload, detail)
@@ -327,14 +292,11 @@ func TestIntrospectionAuth(t *testing.T) {
 		{"post", idp.AuthBasic, all, false},
 	} {
 		t.Run(fmt.Sprintf("%s where %s is wanted, %t", test.method, test.wanted, test.good), func(t *testing.T) {
-			s := start(t, sandbox.Config{
-				Auth: test.wanted,
-				Configure: func(s *sandbox.Sandbox) {
-					s.Environment.IntrospectionAuth = test.method
-					test.change(&s.Document)
-				},
+			s := start(t, func(s *sandbox.Sandbox) {
+				s.IDP.Config.Auth, s.Environment.IntrospectionAuth = test.wanted, test.method
+				test.change(&s.Document)
 			})
-			result := invoke(t, s, sandbox.Event(getToken(t, s, "valid")))
+			result := invoke(t, s, sandbox.Event(must(s.Token(t.Context(), "valid"))))
 			if test.good && !parse(t, result).Authorized() || !test.good && result.FunctionError == nil {
 				t.Errorf("response %s, want authorized %t, or else an error", result.Payload, test.good)
 			}
@@ -362,11 +324,11 @@ func TestRules(t *testing.T) {
 		{"both rules", "datastore", "IDP", []string{sandbox.DatastoreEndpoint}, "active"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			s := start(t, sandbox.Config{Configure: func(s *sandbox.Sandbox) {
+			s := start(t, func(s *sandbox.Sandbox) {
 				s.Environment.RequiredAudience = strings.Fields(test.audience)
 				s.Environment.TrustedIssuers = strings.Fields(strings.ReplaceAll(test.issuers, "IDP", s.Document.AuthEndpoint))
-			}})
-			token := issue(t, s, idp.Grant{Scope: "system/*.rs", Audience: test.token})
+			})
+			token := must(s.IDP.Issue(t.Context(), idp.Grant{Scope: "system/*.rs", Audience: test.token})).Access
 			result := invoke(t, s, sandbox.Event(token))
 			if response := parse(t, result); response.Authorized() != (test.reason == "active") {
 				t.Errorf("isAuthorized %v", response.AuthPayload["isAuthorized"])
@@ -382,9 +344,9 @@ func TestRules(t *testing.T) {
 func TestLog(t *testing.T) {
 	for _, enhanced := range []bool{false, true} {
 		t.Run(fmt.Sprintf("enhanced %t", enhanced), func(t *testing.T) {
-			s := start(t, sandbox.Config{Configure: func(s *sandbox.Sandbox) {
+			s := start(t, func(s *sandbox.Sandbox) {
 				s.Document.LambdaEnhancedLogging = contract.Flag(enhanced)
-			}})
+			})
 			hidden := []string{s.Document.APIKey, s.Document.ClientSecret, sandbox.User, sandbox.FHIRUser, sandbox.Patient}
 			var ids []string
 			call := func(token string) map[string]any {
@@ -393,14 +355,14 @@ func TestLog(t *testing.T) {
 				return logLine(t, s, result)
 			}
 			for _, kind := range sandbox.Kinds {
-				line := call(getToken(t, s, kind.Name))
+				line := call(must(s.Token(t.Context(), kind.Name)))
 				_, hasRequest := line["request"].(map[string]any)
 				_, hasAnswer := line["answer"].(map[string]any)
 				if hasRequest != enhanced || hasAnswer != enhanced {
 					t.Errorf("request %t, answer %t, want %t: %v", hasRequest, hasAnswer, enhanced, line)
 				}
 			}
-			token := getToken(t, s, "valid")
+			token := must(s.Token(t.Context(), "valid"))
 			s.IDP.CloseClientConnections()
 			s.IDP.Listener.Close() // errors are logged, too
 			if line := call(token); line["outcome"] != "error" {

@@ -34,7 +34,7 @@ const (
 	AuthPost   Auth = "post"   // the same as form fields
 )
 
-// Config says how callers of the introspection endpoint authenticate.
+// Config says how callers of the introspection endpoint authenticate. It may change before the first request.
 type Config struct {
 	Auth         Auth
 	APIKey       string
@@ -55,7 +55,7 @@ const client, redirect = "local-app", "http://127.0.0.1/callback"
 // Server is a running provider. Its methods may be called from several goroutines. Close ends it.
 type Server struct {
 	*httptest.Server
-	cfg          Config
+	Config       Config
 	clientSecret string
 	provider     fosite.OAuth2Provider
 
@@ -68,7 +68,7 @@ type Server struct {
 
 // Start starts a provider without keys on a free loopback port.
 func Start(cfg Config) (*Server, error) {
-	s := &Server{cfg: cfg, clientSecret: rand.Text(), keys: KeySet(), connections: map[string]bool{}}
+	s := &Server{Config: cfg, clientSecret: rand.Text(), keys: KeySet(), connections: map[string]bool{}}
 	hash, err := bcrypt.GenerateFromPassword([]byte(s.clientSecret), bcrypt.MinCost)
 	if err != nil {
 		return nil, fmt.Errorf("idp: %w", err)
@@ -276,17 +276,17 @@ func (s *Server) serveIntrospect(w http.ResponseWriter, r *http.Request) {
 func (s *Server) authenticated(r *http.Request) bool {
 	header, form := r.Header.Get("Authorization"), r.PostForm
 	id, secret, isBasic := r.BasicAuth()
-	if s.cfg.Auth == AuthPost {
-		return header == "" && form.Get("client_id") == s.cfg.ClientID && form.Get("client_secret") == s.cfg.ClientSecret
+	if s.Config.Auth == AuthPost {
+		return header == "" && form.Get("client_id") == s.Config.ClientID && form.Get("client_secret") == s.Config.ClientSecret
 	}
 	if form.Has("client_id") || form.Has("client_secret") {
 		return false
 	}
-	switch s.cfg.Auth {
+	switch s.Config.Auth {
 	case AuthBearer:
-		return header == "Bearer "+s.cfg.APIKey
+		return header == "Bearer "+s.Config.APIKey
 	case AuthBasic:
-		return isBasic && id == url.QueryEscape(s.cfg.ClientID) && secret == url.QueryEscape(s.cfg.ClientSecret)
+		return isBasic && id == url.QueryEscape(s.Config.ClientID) && secret == url.QueryEscape(s.Config.ClientSecret)
 	}
 	return header == ""
 }

@@ -28,15 +28,6 @@ const (
 // TimeLimit is how long HealthLake waits for the function.
 const TimeLimit = time.Second
 
-// Config says what differs from a default deployment, whose provider wants the API key.
-type Config struct {
-	// Auth is what the provider's introspection endpoint wants; idp.AuthBearer where empty.
-	Auth idp.Auth
-	// Configure changes the secret's document, which names the provider's endpoints already, and the environment before the
-	// function starts; nil changes nothing.
-	Configure func(*Sandbox)
-}
-
 // Sandbox is a running function and what it needs.
 type Sandbox struct {
 	IDP      *idp.Server
@@ -49,14 +40,12 @@ type Sandbox struct {
 	Variables   map[string]string
 }
 
-// Start builds the function and starts everything. The function has asked for its first event when it returns.
-func Start(ctx context.Context, cfg Config) (*Sandbox, error) {
+// Start builds the function and starts everything, like a default deployment whose provider wants the API key. configure, which
+// may be nil, changes that before the function starts. The function has asked for its first event when Start returns.
+func Start(ctx context.Context, configure func(*Sandbox)) (*Sandbox, error) {
 	bootstrap, err := functionbinary.Build()
 	if err != nil {
 		return nil, err
-	}
-	if cfg.Auth == "" {
-		cfg.Auth = idp.AuthBearer
 	}
 	s := new(Sandbox)
 	s.Document = contract.Document{
@@ -68,7 +57,7 @@ func Start(ctx context.Context, cfg Config) (*Sandbox, error) {
 		HLDatastoreName: "sof-hl-datastorename",
 	}
 	s.IDP, err = idp.Start(idp.Config{
-		Auth: cfg.Auth, APIKey: s.Document.APIKey, ClientID: s.Document.ClientID, ClientSecret: s.Document.ClientSecret,
+		Auth: idp.AuthBearer, APIKey: s.Document.APIKey, ClientID: s.Document.ClientID, ClientSecret: s.Document.ClientSecret,
 	})
 	if err != nil {
 		return nil, err
@@ -82,12 +71,12 @@ func Start(ctx context.Context, cfg Config) (*Sandbox, error) {
 	}
 	s.Variables = s.Secrets.Environment()
 	s.PutDocument()
-	if cfg.Configure != nil {
-		before := s.Document
-		cfg.Configure(s)
-		if s.Document != before {
-			s.PutDocument()
-		}
+	before := s.Document
+	if configure != nil {
+		configure(s)
+	}
+	if s.Document != before {
+		s.PutDocument()
 	}
 	if s.Environment.IntrospectionOrigin == "" { // as the deployment sets it
 		s.Environment.IntrospectionOrigin = contract.Origin(s.Document.AuthEndpointIntrospect)
@@ -146,14 +135,15 @@ func Parse(result runtimeapi.Result) (r Response, err error) {
 	return r, nil
 }
 
-// LogLine waits for the function's log line about a call, and returns it as text and as fields.
-func (s *Sandbox) LogLine(ctx context.Context, requestID string) (line string, fields map[string]any, err error) {
+// LogLine waits for the function's log line about a call, and returns its fields.
+func (s *Sandbox) LogLine(ctx context.Context, requestID string) (fields map[string]any, err error) {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
-	if line, err = s.Function.AwaitLog(ctx, requestID); err != nil {
-		return "", nil, err
+	line, err := s.Function.AwaitLog(ctx, requestID)
+	if err == nil {
+		err = json.Unmarshal([]byte(line), &fields)
 	}
-	return line, fields, json.Unmarshal([]byte(line), &fields)
+	return fields, err
 }
 
 // Event is HealthLake's event for a search with this token.

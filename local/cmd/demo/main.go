@@ -29,7 +29,7 @@ func main() {
 
 func run(ctx context.Context, out io.Writer) (err error) {
 	fmt.Fprintln(out, "Building the function (the first time takes a minute) ...")
-	box, err := sandbox.Start(ctx, sandbox.Config{})
+	box, err := sandbox.Start(ctx, nil)
 	if err != nil {
 		return err
 	}

@@ -35,9 +35,7 @@ func run(ctx context.Context, args []string, out io.Writer) (err error) {
 	if err != nil {
 		return err
 	}
-	box, err := sandbox.Start(ctx, sandbox.Config{
-		Configure: func(s *sandbox.Sandbox) { s.Document.LambdaEnhancedLogging = true },
-	})
+	box, err := sandbox.Start(ctx, func(s *sandbox.Sandbox) { s.Document.LambdaEnhancedLogging = true })
 	if err != nil {
 		return err
 	}
@@ -59,7 +57,7 @@ func run(ctx context.Context, args []string, out io.Writer) (err error) {
 	}
 	fmt.Fprintf(out, "%s after %.1f ms of %d:\n%s\n\n", title, float64(result.Duration.Microseconds())/1000,
 		sandbox.TimeLimit.Milliseconds(), &pretty)
-	if _, _, err := box.LogLine(ctx, result.RequestID); err != nil {
+	if _, err := box.LogLine(ctx, result.RequestID); err != nil {
 		return err
 	}
 	fmt.Fprintln(out, "Log, with lambdaEnhancedLogging on:")
