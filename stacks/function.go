@@ -24,7 +24,7 @@ type FunctionProps struct {
 	Config    config.Config
 	Source    Source
 	SecretARN *string
-	KeyARN    *string // the customer key that the secret is encrypted with; nil: Secrets Manager's own
+	KeyARN    *string // the customer key that the secret and the log are encrypted with; nil: the services' own
 }
 
 // NewFunction adds the function. An error is about the file that the key authCaBundle names.
@@ -36,8 +36,11 @@ func NewFunction(scope constructs.Construct, id string, props FunctionProps) (Fu
 		LogGroupName:  jsii.String(names.LogGroup),
 		RemovalPolicy: awscdk.RemovalPolicy_DESTROY,
 	})
+	logs := logGroup.Node().DefaultChild().(awslogs.CfnLogGroup)
 	// The class takes an enumeration of the days that CloudWatch accepts, the resource takes the number.
-	logGroup.Node().DefaultChild().(awslogs.CfnLogGroup).SetRetentionInDays(jsii.Number(cfg.LogRetentionDays))
+	logs.SetRetentionInDays(jsii.Number(cfg.LogRetentionDays))
+	// The class would change the key's policy, which is written with the key, in another stack.
+	logs.SetKmsKeyId(props.KeyARN)
 
 	role := awsiam.Role_FromRoleArn(construct, jsii.String("Role"), jsii.String(names.LambdaRoleARN),
 		&awsiam.FromRoleArnOptions{Mutable: jsii.Bool(false)})
@@ -81,6 +84,12 @@ func functionStatements(props FunctionProps, logGroup awslogs.LogGroup) *[]awsia
 			Conditions: throughService(props.Config, "secretsmanager", props.SecretARN),
 		}))
 	}
+	if props.Config.Tracing {
+		statements = append(statements, awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
+			Actions:   jsii.Strings("xray:PutTraceSegments", "xray:PutTelemetryRecords"),
+			Resources: jsii.Strings("*"), // X-Ray has no resource for these (Service Authorization Reference)
+		}))
+	}
 	return &statements
 }
 
@@ -120,6 +129,7 @@ func functionSettings(props FunctionProps) (*awscdklambdagoalpha.GoFunctionProps
 		ApplicationLogLevelV2:        awslambda.ApplicationLogLevel_DEBUG,
 		SystemLogLevelV2:             awslambda.SystemLogLevel_INFO,
 		ReservedConcurrentExecutions: reservedConcurrency(cfg),
+		Tracing:                      tracing(cfg),
 	}, nil
 }
 
@@ -129,6 +139,14 @@ func jsiiStrings(values map[string]string) *map[string]*string {
 		converted[key] = jsii.String(value)
 	}
 	return &converted
+}
+
+// tracing is left out unless asked for, so that a template that does not trace stays as it is.
+func tracing(cfg config.Config) awslambda.Tracing {
+	if cfg.Tracing {
+		return awslambda.Tracing_ACTIVE
+	}
+	return ""
 }
 
 // reservedConcurrency is nil unless asked for: reserving takes concurrency from the account's other functions and caps

@@ -121,6 +121,9 @@ func TestFunctionPermissions(t *testing.T) {
 		case keyARN:
 			key = decrypt(`"`+keyARN+`"`, secret, "210987654321", "eu-west-2")
 		}
+		if cfg.Tracing {
+			key += `, {"Effect": "Allow", "Action": ["xray:PutTelemetryRecords", "xray:PutTraceSegments"], "Resource": "*"}`
+		}
 		wantJSON(t, at(policy, "Properties", "Roles"), `["`+cfg.Prefix+`Lambda-Role"]`)
 		wantJSON(t, at(policy, "Properties", "PolicyDocument"), `{
 			"Version": "2012-10-17",

@@ -10,7 +10,7 @@ import (
 	"healthlake-smart-on-fhir/internal/contract"
 )
 
-// Monitoring is the metrics of the function's log, the alarms, and the topic that tells of them.
+// Monitoring is the metrics of the function's log and the queries over it, the alarms, and the topic that tells of them.
 type Monitoring struct{ constructs.Construct }
 
 // MonitoringProps are the properties of Monitoring.
@@ -24,6 +24,7 @@ type MonitoringProps struct {
 func NewMonitoring(scope constructs.Construct, id string, props MonitoringProps) Monitoring {
 	construct := constructs.NewConstruct(scope, jsii.String(id))
 	addLogMetrics(construct, props)
+	addQueries(construct, props)
 	alarms := addAlarms(construct, props.Config)
 	if props.Config.AlarmEmail != "" {
 		NewAlarmTopic(construct, "AlarmTopic", AlarmTopicProps{

@@ -121,6 +121,16 @@ func TestCreatedKey(t *testing.T) {
 				}}
 			},
 			{
+				"Sid": "CloudWatchLogsEncrypts",
+				"Effect": "Allow",
+				"Principal": {"Service": "logs.us-east-1.amazonaws.com"},
+				"Action": ["kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey*", "kms:ReEncrypt*"],
+				"Resource": "*",
+				"Condition": {"ArnEquals": {
+					"kms:EncryptionContext:aws:logs:arn": "arn:aws:logs:us-east-1:123456789012:log-group:/aws/lambda/sof-hl-checkToken"
+				}}
+			},
+			{
 				"Sid": "AdminsReadAndChangeSecret",
 				"Effect": "Allow",
 				"Principal": {"AWS": "arn:aws:iam::123456789012:role/Security"},

@@ -77,6 +77,7 @@ func TestEveryTaggableResourceBearsTheTag(t *testing.T) {
 		"AWS::Events::Rule":                           true,
 		"AWS::CloudWatch::Dashboard":                  false,
 		"AWS::Logs::MetricFilter":                     false,
+		"AWS::Logs::QueryDefinition":                  false,
 		"AWS::SNS::TopicPolicy":                       false,
 		"AWS::SNS::Subscription":                      false,
 		"AWS::IAM::ManagedPolicy":                     false,

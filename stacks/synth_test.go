@@ -101,6 +101,7 @@ var variants = map[string]func(*config.Config){
 		c.LambdaReservedConcurrency = 50
 		c.LambdaEnhancedLogging = true
 		c.LogRetentionDays = 365
+		c.Tracing = true
 	},
 	"ownKey": func(c *config.Config) {
 		c.ProtectDatastore = true

@@ -101,6 +101,7 @@ type Config struct {
 	AuditClaims                   []string // names of claims whose values go into each log line
 	LogRetentionDays              int
 
+	Tracing    bool // the function is traced by X-Ray
 	Dashboard  bool
 	AlarmEmail string // empty: alarms notify nobody
 }

@@ -30,8 +30,9 @@ var datastoreKeys = []key{
 	{
 		name: KeyKMSKey, byDefault: fixed(KMSKeyAWSOwned), replaces: true,
 		value: text(func(c *Config) *string { return &c.KMSKey }, kmsKey),
-		doc: "What encrypts the datastore and the secret: a key that AWS owns, a customer managed key with rotation that " +
-			"the deployment creates, or your own key of the same region.",
+		doc: "What encrypts the datastore, the secret and the function's log: keys that AWS owns, a customer managed key with " +
+			"rotation that the deployment creates, or your own key of the same region. " +
+			"[What your own key's policy must allow](../security.md#customer-key).",
 	},
 	{
 		name: "healthLakeAccess", byDefault: fixed(AccessReadWrite),

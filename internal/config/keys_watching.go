@@ -22,6 +22,12 @@ var watchingKeys = []key{
 		doc:   "How many days the function's log is kept.",
 	},
 	{
+		name: "tracing", byDefault: fixed(false),
+		value: boolean(func(c *Config) *bool { return &c.Tracing }),
+		doc: "Traces the function's calls by AWS X-Ray: a trace shows how long Lambda took to start and to run it. It has no " +
+			"token and no claim.",
+	},
+	{
 		name: "dashboard", byDefault: fixed(true),
 		value: boolean(func(c *Config) *bool { return &c.Dashboard }),
 		doc: "Makes the CloudWatch dashboard `<prefix>checkToken` with durations, outcomes, provider, concurrency and " +

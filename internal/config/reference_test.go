@@ -73,7 +73,7 @@ func TestReplaces(t *testing.T) {
 		"healthLakeAccess": "read-only", "bulkExport": "get", "authorizationStrategy": "SMART_ON_FHIR_V1", "fineGrainedAuthorization": false,
 		"smartScopes": "openid", "smartCapabilities": "permission-v2", "grantTypes": "authorization_code",
 
-		"lambdaEnhancedLogging": true, "logRetentionDays": 365, "auditClaims": "jti", "dashboard": false, "alarmEmail": "ops@example.org",
+		"lambdaEnhancedLogging": true, "logRetentionDays": 365, "auditClaims": "jti", "dashboard": false, "tracing": true, "alarmEmail": "ops@example.org",
 	}
 	for _, k := range keys {
 		changes := map[string]any{k.name: another[k.name]}

@@ -69,6 +69,7 @@ type Names struct {
 	Function      string // also the namespace of the function's metrics, and the dashboard's name
 	AliasARN      string // what the datastore calls
 	LogGroup      string
+	LogGroupARN   string
 	Datastore     string
 	Datastores    string // ARN pattern of all datastores of the account in the region
 }
@@ -90,6 +91,7 @@ func NamesOf(prefix, datastoreName, account, region string) Names {
 		Function:      function,
 		AliasARN:      arn("lambda", region, "function:"+function+":"+AliasName),
 		LogGroup:      "/aws/lambda/" + function,
+		LogGroupARN:   arn("logs", region, "log-group:/aws/lambda/"+function),
 		Datastore:     prefix + datastoreName,
 		Datastores:    arn("healthlake", region, "datastore/fhir/*"),
 	}
