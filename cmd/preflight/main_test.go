@@ -23,7 +23,7 @@ func folder(t *testing.T, changes map[string]any) string {
 	t.Helper()
 	context := map[string]any{
 		"account": "210987654321", "region": "eu-west-2", "tagName": "a", "tagValue": "b", "prefix": "t-",
-		"datastoreName": "records", "clientId": "me", "introspectionAuth": "basic",
+		"datastoreName": "records", "clientId": "me", "introspectionAuth": "basic", "requiredAudience": "https://fhir.example",
 	}
 	for k, v := range changes {
 		context[k] = v
@@ -92,7 +92,7 @@ func startIDP(t *testing.T, changes map[string]any) string {
 		if _, password, _ := r.BasicAuth(); password != secret {
 			w.WriteHeader(http.StatusUnauthorized)
 		} else if r.PostFormValue("token") == "the-token" {
-			fmt.Fprint(w, `{"active":true,"exp":4102444800,"scope":"patient/Observation.rs?a=1&b=2","patient":"p1","name":"`+"\u009b2J\u202e"+`"}`)
+			fmt.Fprint(w, `{"active":true,"exp":4102444800,"aud":"https://fhir.example","scope":"patient/Observation.rs?a=1&b=2","patient":"p1","name":"`+"\u009b2J\u202e"+`"}`)
 		} else {
 			fmt.Fprint(w, `{"active":false}`)
 		}

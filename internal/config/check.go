@@ -39,11 +39,11 @@ var (
 	apiKey = matching("printable ASCII characters without spaces", `^[!-~]*$`)
 
 	// RFC 6749 sections 3.1 and 3.2: an endpoint may have a query, not a fragment.
-	endpointURL = check[string]{"an absolute https URL (http only for localhost), no user name, no fragment",
+	endpointURL = check[string]{"an absolute https URL (http only for localhost), no user name, no fragment, no braces",
 		isEndpoint}
 	// Paths are appended to the base, and an issuer has neither query nor fragment (OpenID Connect Discovery 1.0
 	// section 3).
-	baseURL = check[string]{"an absolute https URL (http only for localhost), no user name, no query, no fragment",
+	baseURL = check[string]{"an absolute https URL (http only for localhost), no user name, no query, no fragment, no braces",
 		func(s string) bool { return isEndpoint(s) && !strings.Contains(s, "?") }}
 
 	fileName = check[string]{"the path of a PEM file, or the empty string for none",
@@ -109,8 +109,8 @@ func orReference(c check[string]) check[string] {
 
 // isEndpoint says whether a URL may be called with credentials or advertised to clients.
 func isEndpoint(s string) bool {
-	// url.Parse lets spaces, other scripts and an empty fragment pass.
-	if !visible.MatchString(s) || strings.Contains(s, "#") {
+	// url.Parse lets spaces, other scripts, braces and an empty fragment pass.
+	if !visible.MatchString(s) || strings.ContainsAny(s, "#{}") {
 		return false
 	}
 	u, err := httpclient.ParseURL(s)

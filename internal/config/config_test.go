@@ -6,7 +6,8 @@ import (
 	"testing"
 )
 
-// valid is a context with the required keys alone, and none of the sample's placeholders.
+// valid is a context with the required keys and an audience, without which there is a warning, and none of the sample's
+// placeholders.
 func valid() map[string]any {
 	return map[string]any{
 		"account":                "210987654321",
@@ -19,6 +20,7 @@ func valid() map[string]any {
 		"authEndpoint":           "https://idp.example",
 		"authEndpointToken":      "https://idp.example/oauth2/token",
 		"authEndpointIntrospect": "https://idp.example/admin/oauth2/introspect",
+		"requiredAudience":       "datastore",
 	}
 }
 

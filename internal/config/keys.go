@@ -62,6 +62,7 @@ const (
 	KeyAuthEndpointRegister          = "authEndpointRegister"
 	KeyAuthEndpointManage            = "authEndpointManage"
 	KeyRequiredAudience              = "requiredAudience"
+	KeyTrustedIssuers                = "trustedIssuers"
 	KeyLambdaConcurrentExecutions    = "lambdaConcurrentExecutions"
 	KeyLambdaMaxConcurrentExecutions = "lambdaMaxConcurrentExecutions"
 	KeyLambdaReservedConcurrency     = "lambdaReservedConcurrency"

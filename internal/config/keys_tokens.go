@@ -20,7 +20,7 @@ var tokenKeys = []key{
 		doc:   "A token must have all of these scopes, else it is denied.",
 	},
 	{
-		name: "trustedIssuers", byDefault: fixed([]string{}),
+		name: KeyTrustedIssuers, byDefault: fixed([]string{}),
 		value: list(func(c *Config) *[]string { return &c.TrustedIssuers }, issuers),
 		doc:   "A token's `iss` must be one of these, else it is denied. Without the key any issuer is accepted.",
 	},

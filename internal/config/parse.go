@@ -2,6 +2,7 @@ package config
 
 import (
 	"cmp"
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -93,6 +94,10 @@ func (p *parser) use(k key, spelling string, raw any) {
 	display := show
 	if k.secret != "" {
 		display = hide
+	} else if hasReference(raw) {
+		p.broken[k.name] = true
+		p.report(k.name, Problem{Key: spelling, Got: display(raw), Want: "no {{, which begins a dynamic reference of CloudFormation"})
+		return
 	}
 	if fault, ok := k.value.set(&p.config, raw); !ok {
 		p.broken[k.name] = true
@@ -112,4 +117,28 @@ func (p *parser) use(k key, spelling string, raw any) {
 	if len(want) > 0 {
 		p.report(k.name, Problem{Key: spelling, Got: display(raw), Want: strings.Join(want, "; and "), Warning: true})
 	}
+}
+
+// hasReference tells whether a value, or a string inside it, could hold a dynamic reference. CloudFormation resolves them
+// anywhere in a template, and would publish another secret of the account in the datastore's metadata (CloudFormation User
+// Guide, "Get values stored in other services using dynamic references").
+func hasReference(raw any) bool {
+	switch v := raw.(type) {
+	case string: // perhaps JSON, in which a brace may be escaped
+		var decoded any
+		_ = json.Unmarshal([]byte(v), &decoded)
+		_, isString := decoded.(string)
+		return strings.Contains(v, "{{") || !isString && hasReference(decoded)
+	case []string:
+		return slices.ContainsFunc(v, func(s string) bool { return hasReference(s) })
+	case []any:
+		return slices.ContainsFunc(v, hasReference)
+	case map[string]any:
+		for name, value := range v {
+			if hasReference(name) || hasReference(value) {
+				return true
+			}
+		}
+	}
+	return false
 }

@@ -22,7 +22,7 @@ func TestDefaults(t *testing.T) {
 		AuthEndpointRevoke: "https://idp.example/oauth2/revoke",
 		TokenValidation:    TokenValidationIntrospection,
 		IntrospectionAuth:  "auto", TrustedIssuers: []string{}, SenderConstrainedTokens: "deny", BulkExport: "off", AuditClaims: []string{"client_id", "jti"},
-		RequiredAudience: []string{}, RequiredScope: []string{}, ClaimNames: map[string]string{},
+		RequiredAudience: []string{"datastore"}, RequiredScope: []string{}, ClaimNames: map[string]string{},
 		AuthorizationStrategy: "SMART_ON_FHIR", FineGrainedAuthorization: true,
 		SmartCapabilities: []string{"launch-standalone", "authorize-post", "client-public", "client-confidential-symmetric",
 			"client-confidential-asymmetric", "sso-openid-connect", "permission-offline", "permission-patient",
@@ -191,12 +191,12 @@ func TestAllFaultsAtOnce(t *testing.T) {
 		`error clientSecret: got (hidden, a list), want printable ASCII characters, or a reference such as ` +
 			`{{resolve:secretsmanager:<secret>:SecretString:<json key>}}`,
 		`error authEndPoint: got "idp.example", want an absolute https URL (http only for localhost), no user name, ` +
-			`no query, no fragment`,
+			`no query, no fragment, no braces`,
 		`error unknown key authEndpiont, did you mean authEndpoint?`,
 		`error authEndpointToken: got "http://idp.example/token", want an absolute https URL (http only for localhost), ` +
-			`no user name, no fragment`,
+			`no user name, no fragment, no braces`,
 		`error authEndpointIntrospect: got "https:(hidden)@idp.example/introspect", want an absolute https URL ` +
-			`(http only for localhost), no user name, no fragment`,
+			`(http only for localhost), no user name, no fragment, no braces`,
 		`error srvAPIKey: got (hidden, 13 characters), want printable ASCII characters without spaces, or ` +
 			`a reference such as {{resolve:secretsmanager:<secret>:SecretString:<json key>}}`,
 		`error lambdaArchitecture: got "amd64", want arm64 or x86_64`,
@@ -234,7 +234,7 @@ func TestSampleContext(t *testing.T) {
 		keys = append(keys, p.Key)
 	}
 	want := []string{"account", "clientId", "clientSecret", "authEndpoint", "authEndpointToken", "authEndpointIntrospect",
-		"srvAPIKey"}
+		"srvAPIKey", "requiredAudience"}
 	if !slices.Equal(keys, want) {
 		t.Errorf("warnings about %q, want %q", keys, want)
 	}
@@ -320,5 +320,28 @@ func checkUsable(t *testing.T, c Config) {
 		c.LambdaConcurrentExecutions < 1 || c.PreloadData != (c.PreloadDataType == PreloadSynthea) ||
 		len(c.Prefix+"Role-for-HealthLake") > 64 {
 		t.Fatalf("not usable: %+v", c)
+	}
+}
+
+// A dynamic reference is resolved wherever it stands in a template, so only the credentials may be one.
+func TestReferencesElsewhere(t *testing.T) {
+	const reference = "{{resolve:secretsmanager:other:SecretString:password}}"
+	for _, k := range keys {
+		for _, name := range k.spellings() {
+			if k.secret != "" {
+				accepts(t, map[string]any{name: reference})
+				continue
+			}
+			for _, v := range []any{reference, []any{"a", reference}, map[string]any{"patient": reference},
+				map[string]any{reference: "patient"}, `["\u007b\u007bresolve:x}}"]`, "a{{b"} {
+				_, problems := Parse(with(map[string]any{k.name: nil, name: v}))
+				found := slices.ContainsFunc(problems, func(p Problem) bool {
+					return p.Key == name && !p.Warning && p.Want == "no {{, which begins a dynamic reference of CloudFormation"
+				})
+				if !found {
+					t.Errorf("%s: %v: got %v", name, v, problems)
+				}
+			}
+		}
 	}
 }

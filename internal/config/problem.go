@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 	"unicode/utf8"
+
+	"healthlake-smart-on-fhir/internal/terminal"
 )
 
 // Problem is one error in the context or, as a Warning, something valid but probably unintended. None of its fields ever
@@ -72,7 +74,7 @@ func Report(w io.Writer, problems []Problem) {
 	} else {
 		b.WriteString("Warnings do not stop the command. The values are in cdk.context.json, or come from -c key=value.\n")
 	}
-	_, _ = io.WriteString(w, b.String())
+	_, _ = io.WriteString(w, terminal.Lines(b.String()))
 }
 
 // longest is how many characters of a value are shown.

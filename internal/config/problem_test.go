@@ -42,6 +42,15 @@ Warnings do not stop the command. The values are in cdk.context.json, or come fr
 	}
 }
 
+// Whatever is in a problem, the terminal obeys none of it.
+func TestReportIsPrintable(t *testing.T) {
+	var b strings.Builder
+	Report(&b, []Problem{{Key: "a", Got: "b\u202e", Want: "c\x1b[2J"}})
+	if line, _, _ := strings.Cut(b.String(), "\n"); line != "error    a  got b\ufffd  want c\ufffd[2J" {
+		t.Errorf("got %q", line)
+	}
+}
+
 func TestHasErrors(t *testing.T) {
 	for _, test := range []struct {
 		problems []Problem

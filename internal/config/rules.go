@@ -20,6 +20,7 @@ var rules = slices.Concat([]rule{
 	{[]string{KeyPrefix, KeyBulkExport}, prefixRule},
 	{[]string{KeyPrefix, KeyDatastoreName}, datastoreNameRule},
 	{[]string{KeyTokenValidation, KeyRequiredAudience, KeyAuthEndpoint, KeyAuthIssuer, KeyAuthEndpointJwks}, jwtRule},
+	{[]string{KeyTokenValidation, KeyAuthEndpointIntrospect, KeyRequiredAudience, KeyTrustedIssuers}, anyTokenRule},
 	{[]string{KeyKMSKey, KeyRegion}, kmsKeyRule},
 	{[]string{KeySecretName}, secretNameRule},
 	{[]string{KeyAuditClaims, KeyLogRetentionDays, KeyKMSKey}, auditRule},
@@ -59,6 +60,17 @@ func jwtRule(c Config) (problems []Problem) {
 		}
 	}
 	return problems
+}
+
+// anyTokenRule: introspection tells whether a token is active, not what it is for. RFC 7662 lets a provider introspect refresh
+// tokens too, and not every provider marks them.
+func anyTokenRule(c Config) []Problem {
+	if c.TokenValidation == TokenValidationJWT || len(c.RequiredAudience) > 0 || len(c.TrustedIssuers) > 0 {
+		return nil
+	}
+	return warning(KeyRequiredAudience, "nothing, and no "+KeyTrustedIssuers+" either",
+		"the audience of the datastore's tokens: without it every active token is accepted, also one for another API and a "+
+			"refresh token (Okta, Ping)")
 }
 
 // kmsKeyRule: HealthLake encrypts with keys of its own region only.

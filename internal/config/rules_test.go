@@ -51,6 +51,17 @@ func TestJWT(t *testing.T) {
 	faults(t, "authEndpointIntrospect", m{"authEndpointIntrospect": nil})
 }
 
+// Introspection alone does not tell what a token is for.
+func TestAnyToken(t *testing.T) {
+	type m = map[string]any
+	want := "warning requiredAudience: got nothing, and no trustedIssuers either, want the audience of the datastore's tokens: " +
+		"without it every active token is accepted, also one for another API and a refresh token (Okta, Ping)"
+	says(t, m{"requiredAudience": nil}, want)
+	says(t, m{"requiredAudience": "", "trustedIssuers": ""}, want)
+	accepts(t, m{"requiredAudience": nil, "trustedIssuers": "https://idp.example"})
+	accepts(t, m{"requiredAudience": "https://fhir.example"})
+}
+
 func TestConcurrency(t *testing.T) {
 	type m = map[string]any
 	accepts(t, m{"lambdaConcurrentExecutions": 5, "lambdaMaxConcurrentExecutions": 5, "lambdaReservedConcurrency": 5})
