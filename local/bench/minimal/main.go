@@ -1,5 +1,5 @@
-// Command minimal is the yardstick of the benchmarks: a Lambda function that sends the same introspection request as the
-// real one, and does nothing else that it could leave out. It checks nothing, and must not be deployed.
+// Command minimal is what the benchmarks compare the function with: a Lambda function that sends the same introspection request,
+// and does nothing else that it could leave out. It checks nothing, and must not be deployed.
 package main
 
 import (
