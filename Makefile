@@ -36,12 +36,15 @@ idp-config: need-go node_modules ## Print the datastore's identity provider sett
 	@go run ./cmd/deploy idp-config $(CONTEXT)
 
 ##@ To change it
-.PHONY: test lint e2e faults reference bench fuzz licenses clean
+.PHONY: test policies lint e2e faults reference bench fuzz licenses clean
 
 # The tests in local/ build the function with a command of their own, which the test cache does not see; hence -count=1.
 test: need-go node_modules ## Run every test that needs no AWS and no second server
 	go test ./...
 	go -C local test -count=1 ./...
+
+policies: need-go local/policies/node_modules ## Evaluate who may do what by the templates' policies
+	@go build -o bin/app . && JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION=20 node local/policies/check.js bin/app
 
 lint: need-go ## Run gofmt, go vet and staticcheck
 	@unformatted="$$(gofmt -l $$(git ls-files '*.go'))"; \
@@ -73,11 +76,15 @@ licenses: need-go ## Write docs/reference/licenses.md: what is linked into the f
 	  && mv docs/reference/licenses.md.new docs/reference/licenses.md
 
 clean: ## Remove what the other targets made
-	rm -rf cdk.out node_modules bin local/.cache local/oidcprovider/node_modules
+	rm -rf cdk.out node_modules bin local/.cache local/oidcprovider/node_modules local/policies/node_modules
 
 node_modules: package-lock.json | need-node
 	npm ci
 	@touch node_modules
+
+local/policies/node_modules: local/policies/package-lock.json | need-node
+	npm ci --prefix local/policies
+	@touch local/policies/node_modules
 
 .PHONY: need-go need-node
 need-go:

@@ -1,0 +1,299 @@
+// Who may do what, on what, under which context keys, in which deployments.
+
+const account = '123456789012'
+const otherAccount = '999999999999'
+const region = 'us-east-1'
+const givenKey = `arn:aws:kms:${region}:${account}:key/22222222-2222-2222-2222-222222222222`
+const admins = [`arn:aws:iam::${account}:role/Security`, `arn:aws:iam::${account}:user/kim`]
+
+// The deployments, by the context keys that change the sample's. Together they have each policy in each of its forms.
+export const deployments = {
+  default: {},
+  'created key': { kmsKey: 'create', healthLakeAccess: 'read-only' },
+  'created key, admins': { kmsKey: 'create', secretAdmins: admins, alarmEmail: 'ops@example.org' },
+  'given key, restricted': {
+    kmsKey: givenKey, secretAdmins: admins, alarmEmail: 'ops@example.org', healthLakeAccess: 'read-only',
+    restrictInvokeToAccount: true, prefix: '', secretName: 'clinic/idp',
+  },
+}
+
+// Where rows apply. d is a deployment, as deployment.js loads it.
+const always = () => true
+const withAlarms = (d) => Boolean(d.context.alarmEmail)
+const withAdmins = (d) => Boolean(d.context.secretAdmins)
+const withoutAdmins = (d) => !withAdmins(d)
+const restricted = (d) => Boolean(d.context.restrictInvokeToAccount)
+const unrestricted = (d) => !restricted(d)
+const withKey = (d) => Boolean(d.context.kmsKey)
+const adminsUseKey = (d) => d.context.kmsKey === 'create' && withAdmins(d)
+const withoutKey = (d) => !withKey(d)
+const readOnly = (d) => d.context.healthLakeAccess === 'read-only'
+const readWrite = (d) => !readOnly(d)
+
+const everything = { Version: '2012-10-17', Statement: [{ Effect: 'Allow', Action: '*', Resource: '*' }] }
+const role = (name, inAccount = account) => ({
+  principal: `arn:aws:sts::${inAccount}:assumed-role/${name}/session`, arn: `arn:aws:iam::${inAccount}:role/${name}`,
+  account: inAccount,
+})
+
+// Who asks. A role of the deployment has the policies that the templates attach to it.
+const own = (suffix) => (d) => {
+  const name = d.context.prefix + suffix
+  return { ...role(name), policies: d.identity[name] ?? [] }
+}
+export const principals = {
+  'the function': own('Lambda-Role'),
+  'the service role': own('Role-for-HealthLake'),
+  'an administrator': () => ({ ...role('Admin'), policies: [everything] }),
+  'the account itself': () => ({ principal: `arn:aws:iam::${account}:root`, account, policies: [everything] }),
+  'a role without policies': () => role('Nobody'),
+  'the admin role': () => role('Security'),
+  'the admin user': () => ({ principal: admins[1], arn: admins[1], account }),
+  'another account': () => ({ ...role('Admin', otherAccount), policies: [everything] }),
+  "another account's role of the same name": (d) => ({
+    ...role(`${d.context.prefix}Lambda-Role`, otherAccount), policies: [everything],
+  }),
+  anybody: () => ({ anonymous: true }),
+}
+for (const service of ['apigateway', 'cloudwatch', 'ec2', 'events', 'healthlake', 'lambda', 's3']) {
+  principals[service] = () => ({ principal: `${service}.amazonaws.com`, service: true })
+}
+
+// What is asked for.
+const logs = (group) => `arn:aws:logs:${region}:${account}:log-group:${group}:log-stream:2026/01/01/live`
+export const resources = {
+  'the topic': (d) => d.arn.topic,
+  'the execution role': (d) => `arn:aws:iam::${account}:role/${d.context.prefix}Lambda-Role`,
+  'the service role': (d) => `arn:aws:iam::${account}:role/${d.context.prefix}Role-for-HealthLake`,
+  'the secret': (d) => d.arn.secret,
+  'another secret': () => `arn:aws:secretsmanager:${region}:${account}:secret:payroll-AbCdEf`,
+  'the datastore': (d) => d.arn.datastore,
+  'another datastore': () => `arn:aws:healthlake:${region}:${account}:datastore/fhir/fedcba9876543210fedcba9876543210`,
+  'the key': (d) => d.arn.key ?? givenKey,
+  'another key': () => `arn:aws:kms:${region}:${account}:key/33333333-3333-3333-3333-333333333333`,
+  'the alias': (d) => d.arn.alias,
+  'the function': (d) => d.arn.alias.replace(/:live$/, ''),
+  'its version 1': (d) => d.arn.alias.replace(/live$/, '1'),
+  'its log': (d) => logs(`/aws/lambda/${d.context.prefix}checkToken`),
+  'another log': () => logs('/aws/lambda/payroll'),
+}
+// A key that somebody brings has the policy that KMS gives to a new one: the account's IAM policies decide.
+const accountDecides = {
+  Version: '2012-10-17',
+  Statement: [{ Effect: 'Allow', Principal: { AWS: `arn:aws:iam::${account}:root` }, Action: 'kms:*', Resource: '*' }],
+}
+export const resourcePolicies = { [givenKey]: accountDecides, [resources['another key']()]: accountDecides }
+
+// Under which context keys.
+const source = (sourceAccount, sourceArn) => () => ({ 'aws:SourceAccount': sourceAccount, 'aws:SourceArn': sourceArn })
+const alarm = (name, inAccount = account) => (d) => ({
+  'aws:SourceAccount': inAccount,
+  'aws:SourceArn': `arn:aws:cloudwatch:${region}:${inAccount}:alarm:${d.context.prefix}checkToken-${name}`,
+})
+const datastore = (inAccount, inRegion = region) =>
+  `arn:aws:healthlake:${inRegion}:${inAccount}:datastore/fhir/0123456789abcdef0123456789abcdef`
+const from = (inAccount) => () => ({ 'aws:SourceAccount': inAccount })
+const through = (service, more = {}) => () => ({ 'kms:ViaService': service, ...more })
+const healthLake = through(`healthlake.${region}.amazonaws.com`)
+const secretsManager = through(`secretsmanager.${region}.amazonaws.com`)
+const forSecret = (name) => (d) => ({
+  ...secretsManager(), 'kms:EncryptionContext:SecretARN': resources[name](d),
+})
+const plainHTTP = () => ({ 'aws:SecureTransport': 'false' })
+
+// The actions of HealthLake's data plane that a FHIR request may need (Service Authorization Reference). All others are denied.
+const reading = `ExpandValueSetWithGet ExpandValueSetWithPost GetCapabilities GetHistoryByResourceId InquirePreAuthClaim
+  LookupCodeSystemWithGet LookupCodeSystemWithPost QuestionnairePackage ReadResource SearchEverything SearchWithGet SearchWithPost
+  TranslateConceptMapWithGet TranslateConceptMapWithPost ValidateResource VersionReadResource`.split(/\s+/)
+const writing = `ConfirmAttributionList CreateResource DeleteResource GenerateDocumentWithGet GenerateDocumentWithPost MemberAdd
+  MemberMatch MemberRemove PatchResource ProcessBundle RetrieveAttributionStatus SubmitPreAuthClaim UpdateResource`.split(/\s+/)
+
+const topic = [
+  ['cloudwatch', 'may', 'sns:Publish', 'the topic', alarm('Slow')],
+  ['cloudwatch', 'may', 'sns:Publish', 'the topic', alarm('Timeout')],
+  ['cloudwatch', 'may', 'sns:Publish', 'the topic', alarm('Errors')],
+  ['cloudwatch', 'may', 'sns:Publish', 'the topic', alarm('Throttled')],
+  ['cloudwatch', 'may', 'sns:Publish', 'the topic', alarm('Spillover')],
+  ['cloudwatch', 'may', 'sns:Publish', 'the topic', alarm('ProviderDown')],
+  ['cloudwatch', 'may not', 'sns:Publish', 'the topic', alarm('OfSomebodyElse')],
+  ['cloudwatch', 'may not', 'sns:Publish', 'the topic', alarm('Slow', otherAccount)],
+  ['cloudwatch', 'may not', 'sns:Publish', 'the topic'],
+  ['cloudwatch', 'may not', 'sns:Publish', 'the topic', (d) => ({ ...alarm('Slow')(d), ...plainHTTP() })],
+  ['cloudwatch', 'may not', 'sns:Subscribe', 'the topic', alarm('Slow')],
+  ['events', 'may', 'sns:Publish', 'the topic'], // without context keys: EventBridge sends none here
+  ['events', 'may not', 'sns:Publish', 'the topic', plainHTTP],
+  ['events', 'may not', 'sns:Subscribe', 'the topic'],
+  ['s3', 'may not', 'sns:Publish', 'the topic', from(account)],
+  ['lambda', 'may not', 'sns:Publish', 'the topic', from(account)],
+  ['healthlake', 'may not', 'sns:Publish', 'the topic', from(account)],
+  ['the function', 'may not', 'sns:Publish', 'the topic'],
+  ['the service role', 'may not', 'sns:Publish', 'the topic'],
+  ['a role without policies', 'may not', 'sns:Publish', 'the topic'],
+  ['an administrator', 'may not', 'sns:Publish', 'the topic', plainHTTP],
+  ['another account', 'may not', 'sns:Publish', 'the topic'],
+  ['anybody', 'may not', 'sns:Publish', 'the topic'],
+  ['anybody', 'may not', 'sns:Subscribe', 'the topic'],
+]
+
+const executionRole = [
+  ['lambda', 'may', 'sts:AssumeRole', 'the execution role'],
+  ['healthlake', 'may not', 'sts:AssumeRole', 'the execution role', source(account, datastore(account))],
+  ['ec2', 'may not', 'sts:AssumeRole', 'the execution role', from(account)],
+  ['apigateway', 'may not', 'sts:AssumeRole', 'the execution role', from(account)],
+  ['the function', 'may not', 'sts:AssumeRole', 'the execution role'],
+  ['the service role', 'may not', 'sts:AssumeRole', 'the execution role'],
+  ['an administrator', 'may not', 'sts:AssumeRole', 'the execution role'],
+  ['another account', 'may not', 'sts:AssumeRole', 'the execution role'],
+]
+
+const serviceRole = [
+  ['healthlake', 'may', 'sts:AssumeRole', 'the service role', source(account, datastore(account))],
+  ['healthlake', 'may not', 'sts:AssumeRole', 'the service role', source(otherAccount, datastore(otherAccount))],
+  ['healthlake', 'may not', 'sts:AssumeRole', 'the service role', source(account, datastore(otherAccount))],
+  ['healthlake', 'may not', 'sts:AssumeRole', 'the service role', source(otherAccount, datastore(account))],
+  ['healthlake', 'may not', 'sts:AssumeRole', 'the service role', source(account, datastore(account, 'eu-west-2'))],
+  ['healthlake', 'may not', 'sts:AssumeRole', 'the service role', source(account, `arn:aws:s3:::${account}`)],
+  ['healthlake', 'may not', 'sts:AssumeRole', 'the service role', from(account)],
+  ['healthlake', 'may not', 'sts:AssumeRole', 'the service role'],
+  ['lambda', 'may not', 'sts:AssumeRole', 'the service role', source(account, datastore(account))],
+  ['the function', 'may not', 'sts:AssumeRole', 'the service role'],
+  ['an administrator', 'may not', 'sts:AssumeRole', 'the service role'],
+  ['another account', 'may not', 'sts:AssumeRole', 'the service role'],
+]
+
+const secret = [
+  ['the function', 'may', 'secretsmanager:GetSecretValue', 'the secret'],
+  ['the function', 'may not', 'secretsmanager:GetSecretValue', 'another secret'],
+  ['the function', 'may not', 'secretsmanager:PutSecretValue', 'the secret'],
+  ['the function', 'may not', 'secretsmanager:UpdateSecret', 'the secret'],
+  ['the function', 'may not', 'secretsmanager:DescribeSecret', 'the secret'],
+  ['the function', 'may not', 'secretsmanager:PutResourcePolicy', 'the secret'],
+  ['the service role', 'may not', 'secretsmanager:GetSecretValue', 'the secret'],
+  ['an administrator', 'may not', 'secretsmanager:GetSecretValue', 'the secret'],
+  ['the account itself', 'may not', 'secretsmanager:GetSecretValue', 'the secret'],
+  // An administrator can write it and change its policy. An e-mail tells of both.
+  ['an administrator', 'may', 'secretsmanager:PutSecretValue', 'the secret'],
+  ['an administrator', 'may', 'secretsmanager:PutResourcePolicy', 'the secret'],
+  ['a role without policies', 'may not', 'secretsmanager:PutSecretValue', 'the secret'],
+  ['another account', 'may not', 'secretsmanager:GetSecretValue', 'the secret'],
+  ['another account', 'may not', 'secretsmanager:PutSecretValue', 'the secret'],
+  ["another account's role of the same name", 'may not', 'secretsmanager:GetSecretValue', 'the secret'],
+  ['healthlake', 'may not', 'secretsmanager:GetSecretValue', 'the secret', source(account, datastore(account))],
+  ['lambda', 'may not', 'secretsmanager:GetSecretValue', 'the secret', from(account)],
+  ['anybody', 'may not', 'secretsmanager:GetSecretValue', 'the secret'],
+]
+
+const secretWithAdmins = ['the admin role', 'the admin user'].flatMap((who) => [
+  [who, 'may', 'secretsmanager:GetSecretValue', 'the secret'],
+  [who, 'may', 'secretsmanager:DescribeSecret', 'the secret'],
+  [who, 'may', 'secretsmanager:PutSecretValue', 'the secret'],
+  [who, 'may', 'secretsmanager:UpdateSecret', 'the secret'],
+  [who, 'may', 'secretsmanager:UpdateSecretVersionStage', 'the secret'],
+  [who, 'may not', 'secretsmanager:GetSecretValue', 'another secret'],
+  [who, 'may not', 'secretsmanager:DeleteSecret', 'the secret'],
+  [who, 'may not', 'secretsmanager:PutResourcePolicy', 'the secret'],
+])
+
+const secretWithoutAdmins = [
+  ['the admin role', 'may not', 'secretsmanager:GetSecretValue', 'the secret'],
+  ['the admin user', 'may not', 'secretsmanager:PutSecretValue', 'the secret'],
+]
+
+const fhir = (actions, verdict, on) => actions.map((name) => ['the service role', verdict, `healthlake:${name}`, on])
+const withheld = (known) => known.filter((name) => !reading.includes(name) && !writing.includes(name))
+
+const records = [
+  ['the function', 'may not', 'healthlake:ReadResource', 'the datastore'],
+  ['the function', 'may not', 'healthlake:UpdateFHIRDatastore', 'the datastore'],
+  ['a role without policies', 'may not', 'healthlake:ReadResource', 'the datastore'],
+  ['another account', 'may not', 'healthlake:ReadResource', 'the datastore'],
+]
+
+const key = [
+  ['the function', 'may', 'kms:Decrypt', 'the key', forSecret('the secret')],
+  ['the function', 'may not', 'kms:Decrypt', 'the key', forSecret('another secret')],
+  ['the function', 'may not', 'kms:Decrypt', 'the key', secretsManager],
+  ['the function', 'may not', 'kms:Decrypt', 'the key', healthLake],
+  ['the function', 'may not', 'kms:Decrypt', 'the key'],
+  ['the function', 'may not', 'kms:GenerateDataKey', 'the key', forSecret('the secret')],
+  ['the function', 'may not', 'kms:Decrypt', 'another key', forSecret('the secret')],
+  ['the service role', 'may', 'kms:Decrypt', 'the key', healthLake],
+  ['the service role', 'may', 'kms:DescribeKey', 'the key', healthLake],
+  ['the service role', 'may', 'kms:GenerateDataKey', 'the key', healthLake],
+  ['the service role', 'may not', 'kms:Decrypt', 'the key'],
+  ['the service role', 'may not', 'kms:Decrypt', 'the key', through('healthlake.eu-west-2.amazonaws.com')],
+  ['the service role', 'may not', 'kms:Decrypt', 'the key', through('healthlake.amazonaws.com')],
+  ['the service role', 'may not', 'kms:Decrypt', 'the key', forSecret('the secret')],
+  ['the service role', 'may not', 'kms:Encrypt', 'the key', healthLake],
+  ['the service role', 'may not', 'kms:CreateGrant', 'the key', healthLake],
+  ['the service role', 'may not', 'kms:ScheduleKeyDeletion', 'the key'],
+  ['the service role', 'may not', 'kms:Decrypt', 'another key', healthLake],
+  // Who creates the datastore is one of the account's principals, with rights of its own.
+  ['an administrator', 'may', 'kms:CreateGrant', 'the key', healthLake],
+  ['an administrator', 'may', 'kms:PutKeyPolicy', 'the key'],
+  ['a role without policies', 'may not', 'kms:Decrypt', 'the key', healthLake],
+  ['another account', 'may not', 'kms:Decrypt', 'the key', healthLake],
+  ["another account's role of the same name", 'may not', 'kms:Decrypt', 'the key', forSecret('the secret')],
+  ['healthlake', 'may not', 'kms:Decrypt', 'the key', source(account, datastore(account))],
+]
+
+const keyOfAdmins = ['the admin role', 'the admin user'].flatMap((who) => [
+  [who, 'may', 'kms:Decrypt', 'the key', forSecret('the secret')],
+  [who, 'may', 'kms:GenerateDataKey', 'the key', forSecret('the secret')],
+  [who, 'may not', 'kms:Decrypt', 'the key', healthLake],
+  [who, 'may not', 'kms:Decrypt', 'the key'],
+  [who, 'may not', 'kms:CreateGrant', 'the key', secretsManager],
+])
+
+const noKey = [
+  ['the function', 'may not', 'kms:Decrypt', 'the key', forSecret('the secret')],
+  ['the service role', 'may not', 'kms:Decrypt', 'the key', healthLake],
+]
+
+const alias = [
+  ['healthlake', 'may', 'lambda:InvokeFunction', 'the alias', from(account)],
+  ['healthlake', 'may not', 'lambda:InvokeFunction', 'the function', from(account)],
+  ['healthlake', 'may not', 'lambda:InvokeFunction', 'its version 1', from(account)],
+  ['healthlake', 'may not', 'lambda:UpdateFunctionCode', 'the function', from(account)],
+  ['apigateway', 'may not', 'lambda:InvokeFunction', 'the alias', from(account)],
+  ['events', 'may not', 'lambda:InvokeFunction', 'the alias', from(account)],
+  ['the function', 'may not', 'lambda:InvokeFunction', 'the alias'],
+  ['the service role', 'may not', 'lambda:InvokeFunction', 'the alias'],
+  ['a role without policies', 'may not', 'lambda:InvokeFunction', 'the alias'],
+  ['another account', 'may not', 'lambda:InvokeFunction', 'the alias'],
+]
+
+const log = [
+  ['the function', 'may', 'logs:CreateLogStream', 'its log'],
+  ['the function', 'may', 'logs:PutLogEvents', 'its log'],
+  ['the function', 'may not', 'logs:CreateLogStream', 'another log'],
+  ['the function', 'may not', 'logs:PutLogEvents', 'another log'],
+  ['the function', 'may not', 'logs:GetLogEvents', 'its log'],
+  ['the function', 'may not', 'logs:DeleteLogStream', 'its log'],
+  ['the service role', 'may not', 'logs:PutLogEvents', 'its log'],
+]
+
+// sections returns the rows by the deployments that they apply to. known are all actions that HealthLake has on a datastore.
+export const sections = (known) => [
+  [always, [...executionRole, ...serviceRole, ...secret, ...records, ...alias, ...log]],
+  [withAlarms, topic],
+  [withAdmins, secretWithAdmins],
+  [withoutAdmins, secretWithoutAdmins],
+  [withKey, key],
+  [withoutKey, noKey],
+  [adminsUseKey, keyOfAdmins],
+  [(d) => !adminsUseKey(d), [['the admin role', 'may not', 'kms:Decrypt', 'the key', forSecret('the secret')]]],
+  [always, fhir(reading, 'may', 'the datastore')],
+  [readWrite, fhir(writing, 'may', 'the datastore')],
+  [readOnly, fhir(writing, 'may not', 'the datastore')],
+  [always, fhir([...reading, ...writing], 'may not', 'another datastore')],
+  [always, fhir(withheld(known), 'may not', 'the datastore')],
+  [restricted, [
+    ['healthlake', 'may not', 'lambda:InvokeFunction', 'the alias', from(otherAccount)],
+    ['healthlake', 'may not', 'lambda:InvokeFunction', 'the alias'],
+  ]],
+  [unrestricted, [
+    ['healthlake', 'may', 'lambda:InvokeFunction', 'the alias', from(otherAccount)],
+    ['healthlake', 'may', 'lambda:InvokeFunction', 'the alias'],
+  ]],
+]
