@@ -9,6 +9,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"net/netip"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -19,6 +20,7 @@ import (
 	"healthlake-smart-on-fhir/cmd/preflight/internal/checklist"
 	"healthlake-smart-on-fhir/cmd/preflight/internal/provider"
 	"healthlake-smart-on-fhir/internal/config"
+	"healthlake-smart-on-fhir/internal/terminal"
 )
 
 // Exit statuses.
@@ -41,6 +43,7 @@ type process struct {
 	getenv         func(string) string
 	stdin          io.Reader
 	stdout, stderr io.Writer
+	reach          func(netip.Addr) provider.Reach // nil: the addresses' own
 }
 
 // run runs the command and returns the exit status.
@@ -54,34 +57,34 @@ func (p process) run(ctx context.Context, args []string) int {
 	}
 	values, err := cdkcontext.Read(o.dir, o.assignments)
 	if err != nil {
-		fmt.Fprintln(p.stderr, "preflight:", err)
+		p.complain(err)
 		return statusUsage
 	}
 	token := ""
 	if o.tokenStdin {
 		if token, err = readToken(p.stdin); err != nil {
-			fmt.Fprintln(p.stderr, "preflight:", err)
+			p.complain(err)
 			return statusUsage
 		}
 	}
 
 	var l checklist.List
-	var changes []string
+	var w written
 	if o.write {
-		if changes, err = write(ctx, o, values, &l); err != nil {
-			fmt.Fprintln(p.stderr, "preflight:", err)
+		if w, err = p.write(ctx, o, values, &l); err != nil {
+			p.complain(err)
 			return statusUsage
 		}
 	}
-	answer := p.check(ctx, o, values, token, &l)
+	response := p.check(ctx, o, values, token, w, &l)
 
 	if o.json {
-		err = l.JSON(p.stdout, changes, answer)
+		err = l.JSON(p.stdout, w.changes, response)
 	} else {
-		err = print(p.stdout, l, changes, answer)
+		err = print(p.stdout, l, w.changes, response)
 	}
 	if err != nil {
-		fmt.Fprintln(p.stderr, "preflight:", err)
+		p.complain(err)
 		return statusFailed
 	}
 	if l.Worst() == checklist.Failed {
@@ -90,8 +93,57 @@ func (p process) run(ctx context.Context, args []string) int {
 	return statusOK
 }
 
+// complain prints an error. The names of files and of options in it may be anything.
+func (p process) complain(err error) {
+	fmt.Fprintln(p.stderr, terminal.Printable("preflight: "+err.Error()))
+}
+
 // check fills the checklist and returns the response that HealthLake would get for the token, nil if there is none.
-func (p process) check(ctx context.Context, o options, values map[string]any, token string, l *checklist.List) []byte {
+func (p process) check(
+	ctx context.Context, o options, values map[string]any, token string, w written, l *checklist.List,
+) (response []byte) {
+	cfg, ok := contextRows(values, l)
+	if !ok {
+		skipAll(l, "the context has errors")
+		return nil
+	}
+	metadata(cfg, l)
+	if o.offline {
+		provider.Offline(l, "offline")
+		account.Offline(l, "offline")
+		return nil
+	}
+	response = p.checkProvider(ctx, o, cfg, token, w, l)
+	account.Check(ctx, cfg, qualifier(values), l)
+	return response
+}
+
+func (p process) checkProvider(
+	ctx context.Context, o options, cfg config.Config, token string, w written, l *checklist.List,
+) (response []byte) {
+	roots, err := readRoots(o.dir, cfg.AuthCABundle)
+	if err != nil {
+		l.Fail("context authCaBundle", err.Error(), "correct authCaBundle")
+		provider.Offline(l, "authCaBundle is not usable")
+		return nil
+	}
+	idp := provider.New(cfg, provider.Options{
+		Secrets: provider.SecretsFrom(p.getenv), Roots: roots, Calls: o.calls, Reach: p.reach,
+		Withhold: w.withhold(cfg.AuthEndpointIntrospect, o),
+	})
+	idp.Check(ctx, l)
+	if token != "" {
+		endpoint := o.endpoint
+		if endpoint == "" {
+			endpoint = fmt.Sprintf("https://healthlake.%s.amazonaws.com/datastore/<id>/r4/", cfg.Region)
+		}
+		response = idp.Token(ctx, token, endpoint, time.Now(), l)
+	}
+	return response
+}
+
+// contextRows adds the rows about the context itself. ok is false if it has errors.
+func contextRows(values map[string]any, l *checklist.List) (cfg config.Config, ok bool) {
 	cfg, problems := config.Parse(values)
 	for _, problem := range problems {
 		add := l.Fail
@@ -104,38 +156,10 @@ func (p process) check(ctx context.Context, o options, values map[string]any, to
 		}
 		add("context "+problem.Key, reason, fix)
 	}
-	if config.HasErrors(problems) {
-		skipAll(l, "the context has errors")
-		return nil
-	}
 	if len(problems) == 0 {
 		l.OK("context", "valid")
 	}
-	metadata(cfg, l)
-	if o.offline {
-		provider.Offline(l, "offline")
-		account.Offline(l, "offline")
-		return nil
-	}
-	roots, err := readRoots(o.dir, cfg.AuthCABundle)
-	if err != nil {
-		l.Fail("context authCaBundle", err.Error(), "correct authCaBundle")
-		provider.Offline(l, "authCaBundle is not usable")
-		account.Check(ctx, cfg, qualifier(values), l)
-		return nil
-	}
-	idp := provider.New(cfg, provider.SecretsFrom(p.getenv), roots, o.calls)
-	idp.Check(ctx, l)
-	var response []byte
-	if token != "" {
-		endpoint := o.endpoint
-		if endpoint == "" {
-			endpoint = fmt.Sprintf("https://healthlake.%s.amazonaws.com/datastore/<id>/r4/", cfg.Region)
-		}
-		response = idp.Token(ctx, token, endpoint, time.Now(), l)
-	}
-	account.Check(ctx, cfg, qualifier(values), l)
-	return response
+	return cfg, !config.HasErrors(problems)
 }
 
 func skipAll(l *checklist.List, reason string) {

@@ -4,16 +4,20 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"unicode"
 
 	"healthlake-smart-on-fhir/cmd/internal/awstest"
 	"healthlake-smart-on-fhir/cmd/preflight/internal/checklist"
+	"healthlake-smart-on-fhir/cmd/preflight/internal/provider"
 )
 
 const secret, key = "s3cret-s3cret", "k3y-k3y"
@@ -45,6 +49,14 @@ func folder(t *testing.T, changes map[string]any) string {
 // run runs the command without AWS credentials and returns what it printed.
 func run(t *testing.T, stdin string, args ...string) (status int, stdout, stderr string) {
 	t.Helper()
+	return runWithReach(t, nil, stdin, args...)
+}
+
+// runWithReach is run with other reaches of addresses.
+func runWithReach(
+	t *testing.T, reach func(netip.Addr) provider.Reach, stdin string, args ...string,
+) (status int, stdout, stderr string) {
+	t.Helper()
 	awstest.NoFiles(t)
 	awstest.NoCredentials(t)
 	var out, complaints strings.Builder
@@ -52,7 +64,7 @@ func run(t *testing.T, stdin string, args ...string) (status int, stdout, stderr
 		getenv: func(name string) string {
 			return map[string]string{"CLIENT_SECRET": secret, "SRV_API_KEY": key}[name]
 		},
-		stdin: strings.NewReader(stdin), stdout: &out, stderr: &complaints,
+		stdin: strings.NewReader(stdin), stdout: &out, stderr: &complaints, reach: reach,
 	}
 	status = p.run(context.Background(), args)
 	printed := out.String() + complaints.String()
@@ -115,6 +127,7 @@ func TestUsage(t *testing.T) {
 		{[]string{"-c", "account"}, `-c "account" is not key=value`},
 		{[]string{"--calls", "0"}, "--calls"},
 		{[]string{"--offline", "--write"}, "--write needs the network"},
+		{[]string{"--trust-new-hosts"}, "--trust-new-hosts is for --write"},
 		{[]string{"--offline", "--token-stdin"}, "--token-stdin needs the network"},
 		{[]string{"--token-stdin"}, "one token on standard input"},
 		{[]string{"--dir", broken}, "cdk.context.json: not JSON, line 1"},
@@ -222,6 +235,14 @@ func TestWriteRefuses(t *testing.T) {
 			`is the document of the issuer "https://evil.example/"`},
 		{"unencrypted endpoint", map[string]any{"authIssuer": "<idp>"}, map[string]any{"token_endpoint": "http://idp.example/t"},
 			"not usable: authEndpointToken"},
+		{"dynamic reference", map[string]any{"authIssuer": "<idp>"},
+			map[string]any{"authorization_endpoint": "https://idp.example/{{resolve:secretsmanager:other:SecretString:password}}"},
+			"not usable: authEndpointAuthorize"},
+		{"dynamic reference where nothing would be written", map[string]any{"authIssuer": "<idp>"},
+			map[string]any{"registration_endpoint": "https://idp.example/{{resolve:secretsmanager:other}}"},
+			"not usable: authEndpointRegister"},
+		{"braces", map[string]any{"authIssuer": "<idp>"}, map[string]any{"jwks_uri": "https://idp.example/{tenant}/keys"},
+			"not usable: authEndpointJwks"},
 		{"no document", map[string]any{"authIssuer": "<idp>/realm"}, nil, "HTTP 404"},
 		{"no bundle", map[string]any{"authIssuer": "<idp>", "authCaBundle": "missing.pem"}, nil, "missing.pem"},
 	} {
@@ -241,5 +262,87 @@ func TestWriteRefuses(t *testing.T) {
 				t.Errorf("written:\n%s", after)
 			}
 		})
+	}
+}
+
+// What a document names on this machine or in its network is not even asked, unless the document itself is from there.
+func TestWriteFromAfar(t *testing.T) {
+	var asked atomic.Int32
+	victim := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { asked.Add(1) }))
+	t.Cleanup(victim.Close)
+	listener, err := net.Listen("tcp", "127.0.0.2:0")
+	if err != nil {
+		t.Skipf("this machine has no second loopback address: %v", err)
+	}
+	far := httptest.NewUnstartedServer(nil)
+	far.Listener.Close()
+	far.Listener = listener
+	far.Config.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		issuer := "http://" + listener.Addr().String()
+		fmt.Fprintf(w, `{"issuer": %q, "authorization_endpoint": %[1]q, "token_endpoint": %[1]q, "jwks_uri": %[1]q,
+			"introspection_endpoint": %[2]q}`, issuer, victim.URL+"/introspect")
+	})
+	far.Start()
+	t.Cleanup(far.Close)
+
+	dir := folder(t, map[string]any{"authIssuer": far.URL})
+	before, _ := os.ReadFile(filepath.Join(dir, "cdk.context.json"))
+	reach := func(a netip.Addr) provider.Reach {
+		if a.Unmap() == netip.MustParseAddr("127.0.0.2") {
+			return provider.Public
+		}
+		return provider.ReachOf(a)
+	}
+	status, stdout, _ := runWithReach(t, reach, "the-token", "--dir", dir, "--write", "--trust-new-hosts", "--token-stdin")
+	after, _ := os.ReadFile(filepath.Join(dir, "cdk.context.json"))
+	want := "introspection_endpoint is " + victim.URL + "/introspect, on an address of this machine; the document came from a public address"
+	if status != 1 || !strings.Contains(stdout, want) || string(before) != string(after) {
+		t.Errorf("status %d, written: %s\n%s", status, after, stdout)
+	}
+	if asked.Load() != 0 {
+		t.Errorf("%d requests to what the document names", asked.Load())
+	}
+}
+
+// Credentials and tokens do not go to a host in the same run in which a document has introduced it.
+func TestWriteIntroducesHost(t *testing.T) {
+	var secrets, empty atomic.Int32
+	elsewhere := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Authorization") != "" || r.PostFormValue("token") != "" || r.PostFormValue("client_secret") != "" {
+			secrets.Add(1)
+		} else {
+			empty.Add(1)
+		}
+		fmt.Fprint(w, `{"active":false}`)
+	}))
+	t.Cleanup(elsewhere.Close)
+	idp := startIDP(t, map[string]any{"introspection_endpoint": elsewhere.URL + "/introspect"})
+	withheld := []string{"skipped  introspection credentials", "skipped  introspection time", "skipped  token",
+		"nothing secret was sent to " + strings.TrimPrefix(elsewhere.URL, "http://") + ", which only the provider's document names"}
+
+	dir := folder(t, map[string]any{"authIssuer": idp + "/"})
+	status, stdout, _ := run(t, "the-token", "--dir", dir, "--write", "--token-stdin", "--calls", "1")
+	for _, want := range withheld {
+		if !strings.Contains(stdout, want) {
+			t.Errorf("no %s in\n%s", want, stdout)
+		}
+	}
+	if status != 0 || secrets.Load() != 0 || empty.Load() == 0 {
+		t.Errorf("status %d, %d requests with secrets, %d without\n%s", status, secrets.Load(), empty.Load(), stdout)
+	}
+	// The next run knows the host from the file; so does a run whose command line names it, or that is told to trust it.
+	for _, test := range []struct {
+		dir  string
+		args []string
+	}{
+		{dir, nil},
+		{folder(t, map[string]any{"authIssuer": idp + "/"}), []string{"--write", "-c", "authEndpointIntrospect=" + elsewhere.URL + "/introspect"}},
+		{folder(t, map[string]any{"authIssuer": idp + "/"}), []string{"--write", "--trust-new-hosts"}},
+	} {
+		secrets.Store(0)
+		_, stdout, _ := run(t, "the-token", append([]string{"--dir", test.dir, "--token-stdin", "--calls", "1"}, test.args...)...)
+		if secrets.Load() == 0 || strings.Contains(stdout, "nothing secret was sent") {
+			t.Errorf("%v: nothing was sent\n%s", test.args, stdout)
+		}
 	}
 }

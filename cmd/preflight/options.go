@@ -13,14 +13,15 @@ const maxToken = 64 << 10
 
 // options are those of the command line.
 type options struct {
-	dir         string
-	json        bool
-	write       bool
-	offline     bool
-	tokenStdin  bool
-	endpoint    string
-	calls       int
-	assignments []string
+	dir           string
+	json          bool
+	write         bool
+	trustNewHosts bool
+	offline       bool
+	tokenStdin    bool
+	endpoint      string
+	calls         int
+	assignments   []string
 }
 
 func (p process) parse(args []string) (options, error) {
@@ -30,6 +31,8 @@ func (p process) parse(args []string) (options, error) {
 	flags.StringVar(&o.dir, "dir", ".", "the project's folder")
 	flags.BoolVar(&o.json, "json", false, "print one JSON object")
 	flags.BoolVar(&o.write, "write", false, "first fill in the endpoints in cdk.context.json from the provider's discovery document")
+	flags.BoolVar(&o.trustNewHosts, "trust-new-hosts", false,
+		"with --write: send credentials and the token also to a host that only the document names")
 	flags.BoolVar(&o.offline, "offline", false, "check only what needs no network")
 	flags.BoolVar(&o.tokenStdin, "token-stdin", false, "read an access token from standard input and show the response that HealthLake would get")
 	flags.StringVar(&o.endpoint, "datastore-endpoint", "", "the datastore's endpoint, for --token-stdin")
@@ -49,13 +52,15 @@ func (p process) parse(args []string) (options, error) {
 			return errors.New("--calls must be from 1 to 1000")
 		case o.offline && o.write:
 			return errors.New("--write needs the network")
+		case o.trustNewHosts && !o.write:
+			return errors.New("--trust-new-hosts is for --write")
 		case o.offline && o.tokenStdin:
 			return errors.New("--token-stdin needs the network")
 		}
 		return nil
 	}()
 	if err != nil {
-		fmt.Fprintln(p.stderr, "preflight:", err)
+		p.complain(err)
 	}
 	return o, err
 }

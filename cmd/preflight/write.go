@@ -20,78 +20,137 @@ var endpointKeys = []string{config.KeyAuthEndpoint, config.KeyAuthIssuer, config
 
 const checkWrite = "write"
 
-// write fills the endpoints in cdk.context.json in from the issuer's discovery document, brings values up to date with
-// them, and returns what changed. Nothing else has to be valid yet.
-func write(ctx context.Context, o options, values map[string]any, l *checklist.List) (changes []string, err error) {
+// written is what --write did.
+type written struct {
+	changes []string // for people
+	hosts   []string // that no key named before
+}
+
+// write fills in the endpoints in cdk.context.json from the issuer's discovery document, and brings values up to date with
+// them. The rest of the context need not be valid yet.
+func (p process) write(ctx context.Context, o options, values map[string]any, l *checklist.List) (written, error) {
+	document, ok := p.discover(ctx, o, values, l)
+	if !ok {
+		return written{}, nil
+	}
+	file, err := cdkcontext.Read(o.dir, nil) // without -c: what it gives is not in the file
+	if err != nil {
+		return written{}, err
+	}
+	settings := settingsFrom(document, file)
+	if err := cdkcontext.Write(o.dir, settings); err != nil {
+		l.Fail(checkWrite, "cannot write: "+err.Error(), "make "+cdkcontext.File+" a writable file with one JSON object")
+		return written{}, nil
+	}
+	w := written{changes: describe(settings, file), hosts: newHosts(settings, values, document)}
+	after, err := cdkcontext.Read(o.dir, o.assignments)
+	if err != nil {
+		return w, err
+	}
+	maps.Copy(values, after)
+	reason := fmt.Sprintf("%d keys changed from %s", len(settings), document.URL)
+	if keys := overridden(after, settings); len(keys) > 0 {
+		l.Warn(checkWrite, reason+"; -c gave another value for "+strings.Join(keys, ", "), "leave out these -c from now on")
+		return w, nil
+	}
+	if document.Value("authEndpointIntrospect") == "" && len(settings) > 0 {
+		reason += "; it does not name the introspection endpoint"
+	}
+	l.OK(checkWrite, reason)
+	return w, nil
+}
+
+// discover fetches the issuer's document. It is used as a whole or not at all; if it is not, there is a row that says why.
+func (p process) discover(
+	ctx context.Context, o options, values map[string]any, l *checklist.List,
+) (document provider.Document, ok bool) {
 	issuer, _ := values["authIssuer"].(string)
 	if issuer == "" {
 		issuer = base(values)
 	}
-	if problem := wrong(map[string]any{"authEndpoint": issuer}, "authEndpoint"); issuer == "" || problem != "" {
+	if issuer == "" || wrong("authEndpoint", issuer) != "" {
 		l.Fail(checkWrite, "there is no issuer to begin with", "put the provider's issuer into authIssuer or authEndpoint")
-		return nil, nil
+		return document, false
 	}
 	bundle, _ := values["authCaBundle"].(string)
 	roots, err := readRoots(o.dir, bundle)
 	if err != nil {
 		l.Fail(checkWrite, err.Error(), "correct authCaBundle")
-		return nil, nil
+		return document, false
 	}
-	document, err := provider.New(config.Config{}, provider.Secrets{}, roots, 0).Discover(ctx, issuer)
-	if err != nil {
+	idp := provider.New(config.Config{}, provider.Options{Roots: roots, Reach: p.reach})
+	if document, err = idp.Discover(ctx, issuer); err != nil {
 		l.Fail(checkWrite, err.Error(), "correct authIssuer (or authEndpoint)")
-		return nil, nil
+		return document, false
 	}
-	// OpenID Connect Discovery 1.0 section 4.3: a document of another issuer is not to be believed. The slash at the end is
-	// what people get wrong, and the provider's spelling of it counts.
+	// OpenID Connect Discovery 1.0 section 4.3: a document of another issuer must not be used. A slash at the end is what
+	// people often get wrong; the provider's spelling counts.
 	theirs := document.Value("authIssuer")
 	if strings.TrimSuffix(theirs, "/") != strings.TrimSuffix(issuer, "/") {
 		l.Fail(checkWrite, fmt.Sprintf("%s is the document of the issuer %q, not of %s", document.URL, theirs, issuer),
 			"put the issuer that the provider states into authIssuer, if that is the one you mean")
-		return nil, nil
+		return document, false
 	}
+	problem := unusable(document)
+	if err := idp.CheckReach(ctx, document); problem == "" && err != nil {
+		problem = err.Error()
+	}
+	if problem != "" {
+		l.Fail(checkWrite, "the provider's document is not usable: "+problem,
+			"correct it at the provider, or set the keys yourself")
+		return document, false
+	}
+	return document, true
+}
 
-	// What -c gives is not in the file.
-	file, err := cdkcontext.Read(o.dir, nil)
-	if err != nil {
-		return nil, err
-	}
-	settings := settingsFrom(document, file)
-	after := maps.Clone(file)
-	for _, s := range settings {
-		after[s.Key] = s.Value
-		if problem := wrong(after, s.Key); problem != "" {
-			l.Fail(checkWrite, "the provider's document is not usable: "+problem, "correct it at the provider, or write the keys by hand")
-			return nil, nil
+// unusable says which of the document's values the configuration refuses, "" if it takes them all.
+func unusable(document provider.Document) string {
+	for _, key := range provider.Keys() {
+		if value := document.Value(key); value != "" {
+			if problem := wrong(key, value); problem != "" {
+				return problem
+			}
 		}
 	}
-	if err := cdkcontext.Write(o.dir, settings); err != nil {
-		l.Fail(checkWrite, "cannot write: "+err.Error(), "make "+cdkcontext.File+" a writable file with one JSON object")
-		return nil, nil
-	}
+	return ""
+}
+
+// describe says what changes in the file, for people.
+func describe(settings []cdkcontext.Setting, file map[string]any) (changes []string) {
 	for _, s := range settings {
-		old, ok := file[s.Key]
 		was := "nothing"
-		if ok {
+		if old, ok := file[s.Key]; ok {
 			was = fmt.Sprintf("%q", fmt.Sprint(old))
 		}
 		changes = append(changes, fmt.Sprintf("%s: %q, was %s", s.Key, s.Value, was))
 	}
-	again, err := cdkcontext.Read(o.dir, o.assignments)
-	if err != nil {
-		return changes, err
+	return changes
+}
+
+// newHosts are the hosts, with ports, of the settings that neither the context nor the issuer had before.
+func newHosts(settings []cdkcontext.Setting, values map[string]any, document provider.Document) (hosts []string) {
+	known := []string{hostOf(document.URL)}
+	for _, v := range values {
+		if s, ok := v.(string); ok {
+			known = append(known, hostOf(s))
+		}
 	}
-	maps.Copy(values, again)
-	reason := fmt.Sprintf("%d keys changed from %s", len(changes), document.URL)
-	if overridden := given(again, settings); len(overridden) > 0 {
-		l.Warn(checkWrite, reason+"; -c gave another value for "+strings.Join(overridden, ", "), "leave these -c out from now on")
-		return changes, nil
+	for _, s := range settings {
+		if host := hostOf(s.Value); host != "" && !slices.Contains(known, host) {
+			hosts = append(hosts, host)
+		}
 	}
-	if document.Value("authEndpointIntrospect") == "" && len(settings) > 0 {
-		reason += "; the introspection endpoint is not in it"
+	return hosts
+}
+
+// withhold returns the reason why no credential may be sent to an endpoint in this run, "" if one may.
+func (w written) withhold(endpoint string, o options) string {
+	host := hostOf(endpoint)
+	if o.trustNewHosts || !slices.Contains(w.hosts, host) {
+		return ""
 	}
-	l.OK(checkWrite, reason)
-	return changes, nil
+	return "nothing secret was sent to " + host + ", which only the provider's document names; if it is right, run this again " +
+		"without --write (or with --trust-new-hosts)"
 }
 
 // settingsFrom are the keys that have to change.
@@ -124,15 +183,20 @@ func base(values map[string]any) string {
 	return s
 }
 
-func sameHost(a, b string) bool {
-	u, errU := url.Parse(a)
-	v, errV := url.Parse(b)
-	return errU == nil && errV == nil && u.Host == v.Host
+func sameHost(a, b string) bool { return hostOf(a) != "" && hostOf(a) == hostOf(b) }
+
+// hostOf is a URL's host with its port, "" if there is none.
+func hostOf(text string) string {
+	u, err := url.Parse(text)
+	if err != nil {
+		return ""
+	}
+	return strings.ToLower(u.Host)
 }
 
-// wrong is what the configuration says against one key of a context, "" for nothing.
-func wrong(values map[string]any, key string) string {
-	_, problems := config.Parse(values)
+// wrong is what the configuration says against a value for a key, "" for nothing.
+func wrong(key, value string) string {
+	_, problems := config.Parse(map[string]any{key: value})
 	i := slices.IndexFunc(problems, func(p config.Problem) bool { return p.Key == key && !p.Warning })
 	if i < 0 {
 		return ""
@@ -140,8 +204,8 @@ func wrong(values map[string]any, key string) string {
 	return problems[i].String()
 }
 
-// given are the settings that the command line overrides with another value.
-func given(values map[string]any, settings []cdkcontext.Setting) (keys []string) {
+// overridden are the keys of the settings for which the command line gives another value.
+func overridden(values map[string]any, settings []cdkcontext.Setting) (keys []string) {
 	for _, s := range settings {
 		if values[s.Key] != s.Value {
 			keys = append(keys, s.Key)

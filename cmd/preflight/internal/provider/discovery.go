@@ -16,8 +16,9 @@ import (
 
 // Document is the provider's own metadata (OpenID Connect Discovery 1.0 section 3, RFC 8414 section 2).
 type Document struct {
-	URL string // where it is
-	set claims.Set
+	URL   string // where it is
+	reach Reach  // of the server that it came from
+	set   claims.Set
 }
 
 // element is an element of the document, and the context key that must hold the same.
@@ -34,6 +35,14 @@ var elements = []element{
 	{"jwks_uri", "authEndpointJwks", func(c config.Config) string { return c.AuthEndpointJwks }},
 	{"revocation_endpoint", "authEndpointRevoke", func(c config.Config) string { return c.AuthEndpointRevoke }},
 	{"registration_endpoint", "authEndpointRegister", func(c config.Config) string { return c.AuthEndpointRegister }},
+}
+
+// Keys are the context keys that a document may have a value for.
+func Keys() (keys []string) {
+	for _, e := range elements {
+		keys = append(keys, e.key)
+	}
+	return keys
 }
 
 // Value returns what the document says the context key must hold, "" if it says nothing.
@@ -61,7 +70,7 @@ func (p *Provider) Discover(ctx context.Context, issuer string) (Document, error
 		}
 		set, err := readObject(r)
 		if err == nil {
-			return Document{URL: u, set: set}, nil
+			return Document{URL: u, reach: r.reach, set: set}, nil
 		}
 		problems = append(problems, u+": "+err.Error())
 	}

@@ -49,7 +49,7 @@ func (p *Provider) endpoints(ctx context.Context, d Document, l *checklist.List)
 		if e.key == "authEndpointIntrospect" {
 			usable = ok
 		}
-		if replies[i].private {
+		if replies[i].reach != Public {
 			private = append(private, e.key)
 		}
 	}

@@ -16,7 +16,7 @@ import (
 
 // introspection asks about made-up tokens.
 func (p *Provider) introspection(ctx context.Context, l *checklist.List) {
-	auth, missing := p.secrets.auth(p.cfg)
+	auth, missing := p.Secrets.auth(p.cfg)
 	if missing != "" {
 		skip(l, introspectionChecks, missing)
 		return

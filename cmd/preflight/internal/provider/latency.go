@@ -21,11 +21,11 @@ const (
 // latency times calls one after the other on an open connection, as a warm function makes them.
 func (p *Provider) latency(ctx context.Context, auth introspect.Auth, l *checklist.List) {
 	var took []time.Duration
-	for range p.calls {
+	for range p.Calls {
 		begin := time.Now()
 		if _, err := p.ask(ctx, auth, 2*time.Second); err != nil {
 			reason, fix := introspectionError(err, auth)
-			l.Fail(checkLatency, fmt.Sprintf("call %d of %d: %s", len(took)+1, p.calls, reason), fix)
+			l.Fail(checkLatency, fmt.Sprintf("call %d of %d: %s", len(took)+1, p.Calls, reason), fix)
 			return
 		}
 		took = append(took, time.Since(begin))

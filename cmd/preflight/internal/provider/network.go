@@ -21,7 +21,7 @@ type reply struct {
 	status   int
 	location string // of a redirect, without query
 	body     []byte
-	private  bool      // the host's address is one that only this machine or network reaches
+	reach    Reach     // of the host's address
 	notAfter time.Time // when the certificate ends; zero without TLS
 }
 
@@ -32,7 +32,7 @@ func (p *Provider) send(ctx context.Context, method, target string) (reply, erro
 	var r reply
 	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: func(info httptrace.GotConnInfo) {
 		if a, ok := info.Conn.RemoteAddr().(*net.TCPAddr); ok {
-			r.private = a.IP.IsLoopback() || a.IP.IsPrivate() || a.IP.IsLinkLocalUnicast()
+			r.reach = p.Reach(a.AddrPort().Addr())
 		}
 	}})
 	request, err := http.NewRequestWithContext(ctx, method, target, http.NoBody)

@@ -6,6 +6,7 @@ import (
 	"context"
 	"crypto/x509"
 	"fmt"
+	"net/netip"
 	"time"
 
 	"healthlake-smart-on-fhir/cmd/preflight/internal/checklist"
@@ -31,18 +32,31 @@ const requestTimeout = 10 * time.Second
 
 // Provider is the identity provider of one configuration. It keeps its connections open, as the function does.
 type Provider struct {
-	cfg       config.Config
-	secrets   Secrets
-	calls     int
+	cfg config.Config
+	Options
 	transport *httpclient.Transport
 	client    *introspect.Client
 }
 
-// New returns a provider whose introspection endpoint is timed over a number of calls. roots are the certificate authorities
-// that are trusted, nil for the system's.
-func New(cfg config.Config, secrets Secrets, roots *x509.CertPool, calls int) *Provider {
-	transport := httpclient.NewTransport(roots)
-	return &Provider{cfg: cfg, secrets: secrets, calls: calls, transport: transport, client: introspect.New(transport)}
+// Options are what a provider's checks need beside the configuration.
+type Options struct {
+	Secrets Secrets
+	Roots   *x509.CertPool // certificate authorities that are trusted; nil: the system's
+	Calls   int            // introspection calls that are timed
+
+	// Withhold, if it is not empty, is the reason why no credential and no token may be sent to the provider.
+	Withhold string
+
+	Reach func(netip.Addr) Reach // nil: ReachOf
+}
+
+// New returns a provider.
+func New(cfg config.Config, o Options) *Provider {
+	if o.Reach == nil {
+		o.Reach = ReachOf
+	}
+	transport := httpclient.NewTransport(o.Roots)
+	return &Provider{cfg: cfg, Options: o, transport: transport, client: introspect.New(transport)}
 }
 
 // Check makes every check that needs no token.
@@ -59,6 +73,8 @@ func (p *Provider) Check(ctx context.Context, l *checklist.List) {
 	switch {
 	case p.cfg.TokenValidation == config.TokenValidationJWT:
 		skip(l, introspectionChecks, "tokenValidation is jwt: the provider is not asked about tokens")
+	case p.Withhold != "":
+		skip(l, introspectionChecks, p.Withhold)
 	case !usable:
 		skip(l, introspectionChecks, "authEndpointIntrospect is not usable, see above")
 	default:

@@ -286,7 +286,7 @@ func TestBroken(t *testing.T) {
 			cfg := p.config()
 			test.do(t, p, &cfg)
 			var l checklist.List
-			New(cfg, Secrets{}, p.roots, 2).Check(context.Background(), &l)
+			New(cfg, Options{Roots: p.roots, Calls: 2}).Check(context.Background(), &l)
 			test.want = append(test.want, "warning private endpoints: only this machine | deploy")
 			if test.name == "expired certificate" || strings.HasPrefix(test.name, "certificate of") {
 				test.want = test.want[:len(test.want)-1] // no connection, no address
@@ -377,7 +377,7 @@ func TestSecretsFromElsewhere(t *testing.T) {
 			cfg := p.config()
 			test.change(&cfg)
 			var l checklist.List
-			New(cfg, test.secrets, p.roots, 1).Check(context.Background(), &l)
+			New(cfg, Options{Secrets: test.secrets, Roots: p.roots, Calls: 1}).Check(context.Background(), &l)
 			if r := row(t, l, checkCredentials); r.Status != test.status || !strings.Contains(r.Reason, test.reason) {
 				t.Errorf("got %+v, want %s with %s", r, test.status, test.reason)
 			}
@@ -391,7 +391,7 @@ func TestSecretsFromElsewhere(t *testing.T) {
 func TestCallsAreTimed(t *testing.T) {
 	p := newIDP(t)
 	var l checklist.List
-	New(p.config(), Secrets{}, p.roots, 20).Check(context.Background(), &l)
+	New(p.config(), Options{Roots: p.roots, Calls: 20}).Check(context.Background(), &l)
 	if r := row(t, l, checkLatency); !strings.Contains(r.Reason, "of 20 calls") {
 		t.Errorf("got %+v", r)
 	}
@@ -456,7 +456,7 @@ func TestToken(t *testing.T) {
 			cfg := p.config()
 			test.change(&cfg)
 			var l checklist.List
-			text := New(cfg, Secrets{}, p.roots, 1).Token(context.Background(), test.token, endpoint, time.Now(), &l)
+			text := New(cfg, Options{Roots: p.roots, Calls: 1}).Token(context.Background(), test.token, endpoint, time.Now(), &l)
 			if r := row(t, l, checkToken); r.Status != test.status || !strings.Contains(r.Reason, test.reason) {
 				t.Errorf("got %+v", r)
 			}

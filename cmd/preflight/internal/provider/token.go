@@ -1,6 +1,7 @@
 package provider
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -19,9 +20,10 @@ import (
 // an error. endpoint is the datastore's.
 func (p *Provider) Token(ctx context.Context, token, endpoint string, now time.Time, l *checklist.List) []byte {
 	environment, document := p.cfg.Environment(), p.cfg.Document()
-	auth, missing := p.secrets.auth(p.cfg)
-	if missing != "" && environment.TokenValidation != contract.TokenValidationJWT {
-		l.Skip(checkToken, missing)
+	auth, missing := p.Secrets.auth(p.cfg)
+	hindrance := cmp.Or(p.Withhold, missing)
+	if hindrance != "" && environment.TokenValidation != contract.TokenValidationJWT { // which sends the token nowhere
+		l.Skip(checkToken, hindrance)
 		return nil
 	}
 	environment.IntrospectionAuth = string(auth.Method)
