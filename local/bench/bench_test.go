@@ -16,11 +16,8 @@ func TestQuantile(t *testing.T) {
 			t.Errorf("quantile %v is %d, want %d", q, got, want)
 		}
 	}
-	if got := (samples{7}).quantile(.999); got != 7 {
-		t.Errorf("of one sample: %d", got)
-	}
-	if s[0] != 1000 {
-		t.Error("the samples are sorted afterwards")
+	if got := (samples{7}).quantile(.999); got != 7 || s[0] != 1000 {
+		t.Errorf("of one sample: %d; the first sample is %d afterwards, want 1000", got, s[0])
 	}
 }
 

@@ -14,8 +14,6 @@ const rest = 11 * time.Second
 
 var noKeys, unknownKey = failed("keys_unavailable"), denied("unknown_key")
 
-var keySet = idp.KeySet
-
 // with is the public half of a key with other members; nil removes one.
 func with(k idp.Key, members object) object { return changed(k.JWK(), members) }
 
@@ -28,7 +26,7 @@ func look(s *scene) { s.call(byAStranger("")) }
 // keyFaults are those of the endpoint of the keys: the connection, TLS, HTTP, and responses that are no key set.
 func keyFaults() []row {
 	key := encoded(signing()[0].JWK())
-	good := keySet(signing()[0].JWK(), signing()[1].JWK())
+	good := idp.KeySet(signing()[0].JWK(), signing()[1].JWK())
 	var rows []row
 	for _, r := range append(connectionFaults().rows, tlsFaults().rows...) {
 		if !r.cold && r.times == 0 { // not those that are about introspection alone
@@ -46,7 +44,7 @@ func keyFaults() []row {
 		{"`null`", "null"},
 		{"`{}`", "{}"},
 		{"an array of the keys", "[" + key + "]"},
-		{"`keys` is empty", keySet()},
+		{"`keys` is empty", idp.KeySet()},
 		{"`keys` is null", `{"keys":null}`},
 		{"`keys` is one key, not an array", `{"keys":` + key + `}`},
 		{"half of the keys", good[:len(good)/2]},
@@ -107,7 +105,7 @@ func keyFaultsLater() group {
 func keySets() group {
 	g := group{title: "JWT: what is in the key set"}
 	add := func(name, want string, again time.Duration, jwks ...any) {
-		r := provider(name, says(200, "application/json", keySet(jwks...)), want)
+		r := provider(name, says(200, "application/json", idp.KeySet(jwks...)), want)
 		r.verified, r.cold, r.again = true, true, again
 		g.rows = append(g.rows, r)
 	}

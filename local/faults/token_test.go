@@ -178,7 +178,7 @@ func lured(name, want, member, id string) row {
 	header := object{"kid": id}
 	return row{
 		fault: name, want: want, verified: true,
-		stage: func(s *scene) { header[member] = s.trap(keySet(with(stranger(), header))) },
+		stage: func(s *scene) { header[member] = s.trap(idp.KeySet(with(stranger(), header))) },
 		event: func(string) []byte { return sandbox.Event(signed(stranger(), header, nil)) },
 	}
 }
