@@ -1,6 +1,7 @@
 package httpclient
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -8,7 +9,6 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"strings"
 	"syscall"
 	"time"
 )
@@ -26,25 +26,27 @@ func (e *Error) Error() string { return e.text }
 // text may name addresses and what is in the peer's certificate.
 func (e *Error) Unwrap() error { return e.cause }
 
-// explain turns an error of the network, of TLS, of net/http or of the context into an *Error.
-func explain(err error) error {
-	if err == nil || err == io.EOF { // the end of a body, which callers compare
-		return err
+var errHandshake = errors.New("TLS handshake")
+
+var errHeaderTooLarge = &Error{text: "the response's header is over 32 KiB"}
+
+const notTLS = "the response is not TLS"
+
+// explain turns an error of the context, of the network, of TLS or of net/http into an *Error.
+func explain(ctx context.Context, err error) error {
+	if known := new(Error); errors.As(err, &known) {
+		return known
 	}
-	if text := explainTLS(err); text != "" {
-		return &Error{text, err}
+	// An ended context ends the connection's deadline, so this is what the error comes from.
+	if ctx.Err() != nil {
+		err = ctx.Err()
 	}
-	if text := explainNetwork(err); text != "" {
+	if text := cmp.Or(explainTLS(err), explainNetwork(err)); text != "" {
 		return &Error{text, err}
 	}
 	// What is left are net/http's errors about a response that is not HTTP. They quote it, so they are not kept.
-	if strings.Contains(err.Error(), "server gave HTTP response to HTTPS client") {
-		return &Error{text: notTLS}
-	}
 	return &Error{text: "the response is not HTTP"}
 }
-
-const notTLS = "the response is not TLS"
 
 func explainTLS(err error) string {
 	var (
@@ -81,10 +83,10 @@ func explainNetwork(err error) string {
 	switch {
 	case errors.As(err, &name) && name.IsNotFound:
 		return fmt.Sprintf("the host %s does not resolve", name.Name)
-	case errors.As(err, &timeout) && timeout.Timeout():
-		return "no response in time"
 	case errors.As(err, &name):
 		return fmt.Sprintf("the host %s could not be looked up: no name server answers", name.Name)
+	case errors.As(err, &timeout) && timeout.Timeout():
+		return "no response in time"
 	case errors.Is(err, context.Canceled):
 		return "canceled"
 	case errors.Is(err, syscall.ECONNREFUSED):
@@ -97,6 +99,8 @@ func explainNetwork(err error) string {
 		return "the connection broke"
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		return "the server closed the connection"
+	case errors.Is(err, errHandshake):
+		return "the TLS handshake failed"
 	}
 	return ""
 }

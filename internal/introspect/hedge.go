@@ -34,7 +34,12 @@ type hedge struct {
 	budget  budget
 }
 
-func newHedge() *hedge { return &hedge{budget: budget{tokens: maxTokens}} }
+func newHedge() *hedge {
+	return &hedge{
+		latency: latency{first: firstDelay, least: minDelay, most: maxDelay},
+		budget:  budget{tokens: maxTokens},
+	}
+}
 
 // start counts a call and returns how long it waits for a response before it sends another request.
 func (h *hedge) start(now time.Time) time.Duration {
@@ -60,8 +65,9 @@ func (h *hedge) observe(took time.Duration) {
 
 // latency estimates how long the provider takes, as TCP does for its retransmission timer (RFC 6298 section 2).
 type latency struct {
-	smoothed  time.Duration // 0: nothing measured yet
-	deviation time.Duration
+	first, least, most time.Duration // of delay
+	smoothed           time.Duration // 0: nothing measured yet
+	deviation          time.Duration
 }
 
 func (l *latency) observe(took time.Duration) {
@@ -76,9 +82,9 @@ func (l *latency) observe(took time.Duration) {
 // delay is the usual latency and four deviations, within bounds.
 func (l *latency) delay() time.Duration {
 	if l.smoothed == 0 {
-		return firstDelay
+		return l.first
 	}
-	return min(max(l.smoothed+4*l.deviation, minDelay), maxDelay)
+	return min(max(l.smoothed+4*l.deviation, l.least), l.most)
 }
 
 // budget holds the tokens that repeated requests cost, one each.

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -80,8 +81,11 @@ func TestSecondRequest(t *testing.T) {
 			endpoint, requests := scripted(t, test.first, test.others)
 			ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
 			defer cancel()
-			answer, err := introspect.New(httpclient.NewTransport(nil)).Introspect(ctx, endpoint,
-				introspect.Auth{Method: clientauth.None}, theToken)
+			client := introspect.New(httpclient.NewTransport(nil))
+			if !strings.Contains(name, "stall") {
+				introspect.Patient(client)
+			}
+			answer, err := client.Introspect(ctx, endpoint, introspect.Auth{Method: clientauth.None}, theToken)
 			if test.want != "" {
 				wantKind(t, err, test.want)
 			} else if err != nil || !answer.Claims.True("active") {
@@ -97,7 +101,7 @@ func TestSecondRequest(t *testing.T) {
 // A denial that comes first is an answer: the second request is not there to find a better one.
 func TestFirstAnswerCountsEvenIfItDenies(t *testing.T) {
 	endpoint, requests := scripted(t, reply(200, `{"active": false}`), reply(200, `{"active": true}`))
-	answer, err := introspect.New(httpclient.NewTransport(nil)).Introspect(t.Context(), endpoint,
+	answer, err := introspect.Patient(introspect.New(httpclient.NewTransport(nil))).Introspect(t.Context(), endpoint,
 		introspect.Auth{Method: clientauth.None}, theToken)
 	if err != nil || answer.Claims.True("active") || requests.Load() != 1 {
 		t.Errorf("got %s, %v after %d requests", answer.Claims, err, requests.Load())
@@ -133,7 +137,7 @@ func TestSecondRequestGoesOnAnotherConnection(t *testing.T) {
 // A provider that fails every request is not sent double the load.
 func TestSecondRequestsAreCapped(t *testing.T) {
 	endpoint, requests := scripted(t, reply(503, ``), reply(503, ``))
-	client := introspect.New(httpclient.NewTransport(nil))
+	client := introspect.Patient(introspect.New(httpclient.NewTransport(nil)))
 	const calls = 300
 	begin := time.Now()
 	for range calls {

@@ -192,9 +192,6 @@ func newRequest(endpoint string, auth Auth, token string) (*http.Request, error)
 	header := http.Header{
 		"Accept":       {"application/json"},
 		"Content-Type": {"application/x-www-form-urlencoded"},
-		// A nil value sends no such header and tells the transport that this POST may be repeated: introspection changes
-		// nothing, so a request that meets a connection which the server has just closed goes out again on a new one.
-		"Idempotency-Key": nil,
 	}
 	if err := auth.apply(form, header); err != nil {
 		return nil, err

@@ -32,7 +32,7 @@ func ask(t *testing.T, endpoint string, auth introspect.Auth) (claims.Set, error
 	defer cancel()
 	transport := httpclient.NewTransport(nil)
 	defer transport.CloseIdleConnections()
-	answer, err := introspect.New(transport).Introspect(ctx, endpoint, auth, theToken)
+	answer, err := introspect.Patient(introspect.New(transport)).Introspect(ctx, endpoint, auth, theToken)
 	return answer.Claims, err
 }
 
@@ -316,7 +316,7 @@ func TestConnectionIsReused(t *testing.T) {
 	}
 	server.Start()
 	defer server.Close()
-	client := introspect.New(httpclient.NewTransport(nil))
+	client := introspect.Patient(introspect.New(httpclient.NewTransport(nil)))
 	for range 20 {
 		if _, err := client.Introspect(t.Context(), server.URL, introspect.Auth{Method: clientauth.None}, theToken); err != nil {
 			t.Fatal(err)
@@ -335,7 +335,7 @@ func TestDeadKeepAliveConnectionIsReplaced(t *testing.T) {
 		fmt.Fprint(c, answer)
 		readRequest(c) // the second request on this connection gets no answer, only the end
 	})
-	client := introspect.New(httpclient.NewTransport(nil))
+	client := introspect.Patient(introspect.New(httpclient.NewTransport(nil)))
 	for range 10 {
 		answer, err := client.Introspect(t.Context(), endpoint, introspect.Auth{Method: clientauth.None}, theToken)
 		if err != nil || !answer.Claims.True("active") || answer.Requests != 1 {

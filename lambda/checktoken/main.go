@@ -25,7 +25,7 @@ const startWait = 600 * time.Millisecond
 
 func main() {
 	log := slog.New(slog.NewJSONHandler(os.Stdout, nil))
-	// net/http's transport prints bytes that the provider sent without a request, and they may be anybody's claims.
+	// The AWS SDK's transport is net/http's, which prints bytes that a server sent without a request.
 	stdlog.SetOutput(io.Discard)
 	h, err := newHandler(os.Getenv, log)
 	if err != nil {
