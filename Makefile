@@ -24,16 +24,16 @@ invoke: need-go ## Run one event through the function [EVENT=events/search.json]
 	@go build -C local -buildvcs=false -o ../bin/ ./cmd/invoke && bin/invoke "$(EVENT)"
 
 preflight: need-go ## Check cdk.context.json against the provider and AWS before a deploy [ARGS="--write -c key=value" CLIENT_SECRET SRV_API_KEY]
-	@go run ./cmd/preflight $(ARGS)
+	@go build -buildvcs=false -o bin/ ./cmd/preflight && bin/preflight $(ARGS)
 
 synth: need-go node_modules ## Write the CloudFormation templates to cdk.out
 	npx --no -- cdk synth --quiet
 
 deploy: need-go node_modules ## Deploy; stops before a datastore would be replaced [CLIENT_SECRET SRV_API_KEY CONTEXT="-c key=value" CDK_OPTIONS="--profile name" CONFIRM_REPLACEMENT=yes]
-	@go run ./cmd/deploy $(CONTEXT) -- $(CDK_OPTIONS)
+	@go build -buildvcs=false -o bin/ ./cmd/deploy && bin/deploy $(CONTEXT) -- $(CDK_OPTIONS)
 
 idp-config: need-go node_modules ## Print the datastore's identity provider settings for update-fhir-datastore [CONTEXT="-c key=value"]
-	@go run ./cmd/deploy idp-config $(CONTEXT)
+	@go build -buildvcs=false -o bin/ ./cmd/deploy && bin/deploy idp-config $(CONTEXT)
 
 ##@ To change it
 .PHONY: test policies lint e2e faults reference bench fuzz licenses clean

@@ -1,4 +1,4 @@
-// Package cdkcontext reads the CDK context as the CDK command line does, and changes single keys of its file.
+// Package cdkcontext reads the CDK context as the CDK's command line does, and changes single keys of its file.
 package cdkcontext
 
 import (
@@ -16,9 +16,8 @@ import (
 // File is the name of the project's context file.
 const File = "cdk.context.json"
 
-// Read returns the context of the CDK project in dir. Of a key that stands in several places counts, as for the CDK
-// itself, the command line's value (assignments, each "key=value", the last one of a key), then cdk.context.json's, then
-// that of "context" in cdk.json. A file that is not there holds nothing.
+// Read returns the context of the CDK project in dir. As with the CDK, a value in assignments ("key=value"; the last one of
+// a key counts) overrides cdk.context.json, which overrides "context" in cdk.json. A missing file is an empty one.
 func Read(dir string, assignments []string) (map[string]any, error) {
 	var project struct {
 		Context map[string]any `json:"context"`
@@ -43,7 +42,7 @@ func Read(dir string, assignments []string) (map[string]any, error) {
 	return context, nil
 }
 
-// readJSON leaves into alone where there is no such file. Its errors quote nothing of the file: a secret may be in it.
+// readJSON does not change into if there is no such file. Its errors quote nothing of the file, which may hold a secret.
 func readJSON(path string, into any) error {
 	text, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -63,11 +62,11 @@ func readJSON(path string, into any) error {
 	return nil
 }
 
-// Setting is a key and the text that it is to hold.
+// Setting is a key and its new value.
 type Setting struct{ Key, Value string }
 
-// Write puts settings into dir's cdk.context.json, which is made if it is not there. Every other byte stays as it is: a
-// key that is there keeps its place, a new one comes last. The file is replaced at once, never seen half written.
+// Write puts settings into dir's cdk.context.json, and creates the file if it is missing. Every other byte stays the same: an
+// existing key keeps its place, a new one comes last. The file is replaced atomically.
 func Write(dir string, settings []Setting) error {
 	path := filepath.Join(dir, File)
 	text, err := os.ReadFile(path)
@@ -78,7 +77,7 @@ func Write(dir string, settings []Setting) error {
 	case err != nil:
 		return err
 	default:
-		// The file that a link points to, so that the link stays.
+		// Replace what a symbolic link points to, not the link.
 		if path, err = filepath.EvalSymlinks(path); err != nil {
 			return err
 		}
@@ -126,16 +125,16 @@ func set(text []byte, s Setting) ([]byte, error) {
 	if m.lastEnd == 0 {
 		return splice(text, m.open, m.close, []byte("\n  "+string(member)+"\n")), nil
 	}
-	// The white space in front of the last key is the file's own indentation.
+	// The white space before the last key is the file's indentation.
 	return splice(text, m.lastEnd, m.lastEnd, []byte(","+m.space+string(member))), nil
 }
 
-// members is where an object's parts are in its text, as byte offsets.
+// members has byte offsets in the text of an object.
 type members struct {
-	open, close          int    // behind the opening brace, and at the closing one
-	valueStart, valueEnd int    // of the key that was looked for; 0 where there is none
-	lastEnd              int    // behind the last value; 0 in an empty object
-	space                string // in front of the last key
+	open, close          int    // after the opening brace, and at the closing one
+	valueStart, valueEnd int    // of the key that was looked for; 0 if there is none
+	lastEnd              int    // after the last value; 0 in an empty object
+	space                string // before the last key
 }
 
 func scan(text []byte, key string) (members, error) {
@@ -164,7 +163,7 @@ func scan(text []byte, key string) (members, error) {
 		m.lastEnd = int(d.InputOffset())
 		if token == key {
 			if m.valueEnd > 0 {
-				return m, fmt.Errorf("the key %s is there twice", key)
+				return m, fmt.Errorf("the key %s occurs twice", key)
 			}
 			m.valueStart, m.valueEnd = m.lastEnd-len(value), m.lastEnd
 		}
@@ -180,7 +179,7 @@ func splice(text []byte, from, to int, with []byte) []byte {
 	return append(append(append([]byte{}, text[:from]...), with...), text[to:]...)
 }
 
-// quote is a JSON string without the HTML escapes that encoding/json adds by default.
+// quote returns a JSON string without the HTML escapes that encoding/json adds by default.
 func quote(s string) ([]byte, error) {
 	var b bytes.Buffer
 	encoder := json.NewEncoder(&b)

@@ -71,6 +71,9 @@ func newIDP(t *testing.T) *idp {
 			return fmt.Sprintf(`{"active":true,"scope":"system/*.rs","sub":"s","iss":"https://i.example",
 				"exp":%d,"ext":{"fhirUser":"Practitioner/1"}}`, time.Now().Add(time.Hour).Unix())
 		}
+		if token == "no-fhir" {
+			return `{"active":true,"scope":"openid launch/patient patient/x","ext":{"fhirUser":"Practitioner/1"}}`
+		}
 		return ""
 	})
 	return p
@@ -437,6 +440,8 @@ func TestToken(t *testing.T) {
 		authorized  any
 	}{
 		{"good", "good", func(*config.Config) {}, checklist.OK, "authorized", true},
+		{"no scope for FHIR", "no-fhir", func(*config.Config) {}, checklist.Warning,
+			"authorized, but none of its scopes is for FHIR resources", true},
 		{"unknown", "bad", func(*config.Config) {}, checklist.Warning, "denied: inactive", false},
 		{"audience", "good", func(c *config.Config) { c.RequiredAudience = []string{"datastore"} }, checklist.Warning,
 			"denied: audience_not_accepted", false},
