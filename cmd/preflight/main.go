@@ -152,7 +152,7 @@ func contextRows(values map[string]any, l *checklist.List) (cfg config.Config, o
 		}
 		reason, fix := "got "+problem.Got, "want "+problem.Want
 		if problem.Got == config.UnknownKey {
-			reason, fix = config.UnknownKey, "did you mean "+problem.Want+"?"
+			reason, fix = config.UnknownKey, problem.Want
 		}
 		add("context "+problem.Key, reason, fix)
 	}

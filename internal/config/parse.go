@@ -23,7 +23,7 @@ func Parse(context map[string]any) (Config, []Problem) {
 			}
 		}
 	}
-	p.typos()
+	p.unknown()
 
 	slices.SortStableFunc(p.found, func(a, b finding) int { return cmp.Compare(a.position, b.position) })
 	var problems []Problem

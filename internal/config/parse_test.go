@@ -41,19 +41,6 @@ func TestDefaults(t *testing.T) {
 	}
 }
 
-// The CDK keeps more in the context than this deployment's keys.
-func TestForeignKeysIgnored(t *testing.T) {
-	accepts(t, map[string]any{
-		"@aws-cdk/core:enablePartitionLiterals":                            true,
-		"aws:cdk:enable-path-metadata":                                     true,
-		"aws:cdk:bundling-stacks":                                          []any{"**"},
-		"availability-zones:account=210987654321:region=us-east-1":         []any{"us-east-1a"},
-		"hosted-zone:account=210987654321:domainName=a.example:region=foo": map[string]any{"Id": "x"},
-		"cli-telemetry":  false,
-		"authentication": "somebody else's",
-	})
-}
-
 func TestMissing(t *testing.T) {
 	required := []string{"account", "region", "tagName", "tagValue", "prefix", "datastoreName", "clientId", "authEndpoint",
 		"authEndpointToken", "authEndpointIntrospect"}
@@ -205,6 +192,7 @@ func TestAllFaultsAtOnce(t *testing.T) {
 		`error datastoreName: got nothing, want 1 to 256 letters, digits, spaces or _.:/=+-%@`,
 		`error preloadDataType: got "REAL", want SYNTHEA where preloadData is true`,
 		`error healthLakeAccess: got "all", want read-write or read-only`,
+		`error unknown key Unrelated, all keys are in docs/reference/configuration.md`,
 	}
 	for range 20 { // a map's order differs from run to run
 		if got := lines(context); !slices.Equal(got, want) {

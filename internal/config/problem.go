@@ -14,7 +14,7 @@ import (
 )
 
 // Problem is one error in the context or, as a Warning, something valid but probably unintended. None of its fields ever
-// contains a secret. For a typo of a known key, Got is UnknownKey and Want is the known key.
+// contains a secret. For a key that does not exist, Got is UnknownKey and Want says which keys there are.
 type Problem struct {
 	Key     string // as the context spells it
 	Got     string // what it holds, safe to show
@@ -34,7 +34,7 @@ func (p Problem) String() string {
 }
 
 func (p Problem) unknown() string {
-	return fmt.Sprintf("%s %s, did you mean %s?", UnknownKey, printable(p.Key), p.Want)
+	return fmt.Sprintf("%s %s, %s", UnknownKey, printable(p.Key), p.Want)
 }
 
 // HasErrors reports whether one of the problems is an error.

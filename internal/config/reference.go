@@ -11,7 +11,7 @@ const referenceIntroduction = `# Configuration
 
 Each key goes into ` + "`cdk.context.json`" + `, or on the command line as ` + "`-c key=value`" + `, which wins. On the command line
 everything is a string: a list is its elements with commas or spaces between them, or a JSON array, and an object is JSON.
-A key that looks like a typo of a known one is an error.
+A key that is neither here nor the CDK's own is an error.
 
 A key marked **replaces the datastore** cannot change in a running deployment: the next deploy would create a **new, empty**
 datastore beside the old one. ` + "`make deploy`" + ` stops before that. See

@@ -38,7 +38,7 @@ func TestOneEdit(t *testing.T) {
 	}
 }
 
-func TestTypos(t *testing.T) {
+func TestUnknownKeys(t *testing.T) {
 	for typo, meant := range map[string]string{
 		"acount":                        "account",
 		"authEndpiont":                  "authEndpoint",
@@ -56,9 +56,22 @@ func TestTypos(t *testing.T) {
 	} {
 		says(t, map[string]any{typo: "its value is not shown"}, "error unknown key "+typo+", did you mean "+meant+"?")
 	}
-	for _, other := range []string{"acct", "client_secret", "authEndpoints2", "Lambda", "", "url"} {
-		accepts(t, map[string]any{other: "x"})
+	for unknown, meant := range map[string]string{
+		"audience":      "did you mean requiredAudience?",
+		"jwksUri":       "did you mean authEndpointJwks?",
+		"jwks_uri":      "did you mean authEndpointJwks?",
+		"scopes":        "did you mean requiredScope or smartScopes?",
+		"issuer":        "did you mean authIssuer or trustedIssuers?",
+		"lambdaMemory":  "did you mean lambdaMemorySize?",
+		"client_secret": "did you mean clientSecret?",
+		"kms-key-id":    "did you mean kmsKey?",
+		"acct":          "all keys are in docs/reference/configuration.md",
+		"url":           "all keys are in docs/reference/configuration.md",
+		"":              "all keys are in docs/reference/configuration.md",
+	} {
+		says(t, map[string]any{unknown: "x"}, "error unknown key "+unknown+", "+meant)
 	}
+	accepts(t, map[string]any{"audience": nil})
 	// Control characters in a key cannot garble the terminal.
 	says(t, map[string]any{"pre\x1bfix": 1.0}, `error unknown key "pre\x1bfix", did you mean prefix?`)
 	// A typo of a required key is reported beside the key that is missing.
@@ -80,5 +93,24 @@ func TestKnownKeysAreNoTypos(t *testing.T) {
 	}
 	if len(position) != len(keys)+2 {
 		t.Errorf("%d spellings of %d keys, want two aliases and no name twice", len(position), len(keys))
+	}
+}
+
+// What the CDK's command line and library put into the context of this project or of another one.
+func TestCDKsKeys(t *testing.T) {
+	accepts(t, map[string]any{
+		"@aws-cdk/core:bootstrapQualifier":                                  "x",
+		"@aws-cdk-containers/ecs-service-extensions:enableDefaultLogDriver": true,
+		"aws:cdk:enable-path-metadata":                                      true,
+		"aws-cdk:enableDiffNoFail":                                          true,
+		"availability-zones:account=123456789012:region=us-east-1":          []any{"us-east-1a"},
+		"ssm:account=123456789012:parameterName=/x:region=us-east-1":        "x",
+		"hosted-zone:account=210987654321:domainName=a.example:region=foo":  map[string]any{"Id": "x"},
+		"aws:cdk:bundling-stacks":                                           []any{"**"},
+		"acknowledged-issue-numbers":                                        []any{1.0},
+		"cli-telemetry":                                                     false,
+	})
+	for _, other := range []string{"aws", "@aws-cdk", "cdk:x", "region:x"} {
+		faults(t, other, map[string]any{other: "x"})
 	}
 }
