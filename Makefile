@@ -3,6 +3,8 @@
 
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 GO_LICENSES := github.com/google/go-licenses@v1.6.0
+CYCLONEDX := github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod@v1.10.0
+GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.9.0
 FUZZTIME ?= 10s
 EVENT ?= events/search.json
 MODULES := . local
@@ -36,7 +38,7 @@ idp-config: need-go node_modules ## Print the datastore's identity provider sett
 	@go build -buildvcs=false -o bin/ ./cmd/deploy && bin/deploy idp-config $(CONTEXT)
 
 ##@ To change it
-.PHONY: test policies lint e2e faults reference bench fuzz licenses clean
+.PHONY: test policies lint e2e faults reference bench fuzz licenses sbom vulncheck clean
 
 # The tests in local/ build the function with a command of their own, which the test cache does not see; hence -count=1.
 test: need-go node_modules ## Run every test that needs no AWS and no second server
@@ -74,6 +76,17 @@ licenses: need-go ## Write docs/reference/licenses.md: what is linked into the f
 	@GOFLAGS=-tags=lambda.norpc go run $(GO_LICENSES) report ./lambda/checktoken --ignore healthlake-smart-on-fhir \
 	  --template docs/reference/licenses.md.tmpl >docs/reference/licenses.md.new 2>/dev/null \
 	  && mv docs/reference/licenses.md.new docs/reference/licenses.md
+
+# The binaries are those that a deploy would upload, and say themselves what is linked into them.
+sbom: need-go node_modules ## Write bin/<function>.cdx.json: the CycloneDX bill of materials of each function's binary
+	@rm -rf bin/cdk.out && JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION=20 npx --no -- cdk synth --quiet --output bin/cdk.out
+	@for binary in bin/cdk.out/asset.*/bootstrap; do \
+	  name="$$(go version -m "$$binary" | awk '$$1 == "path" { sub(".*/", "", $$2); print $$2 }')"; \
+	  go run $(CYCLONEDX) bin -json -std -short-purls -version "v$$(node -p 'require("./package.json").version')" \
+	    -output "bin/$$name.cdx.json" "$$binary" || exit 1; echo "bin/$$name.cdx.json"; done
+
+vulncheck: need-go ## Look for known vulnerabilities in what is called; asks https://vuln.go.dev
+	@for module in $(MODULES); do echo "govulncheck: $$module"; (cd $$module && go run $(GOVULNCHECK) ./...) || exit 1; done
 
 clean: ## Remove what the other targets made
 	rm -rf cdk.out node_modules bin local/.cache local/oidcprovider/node_modules local/policies/node_modules
