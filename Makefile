@@ -46,7 +46,7 @@ test: need-go node_modules ## Run every test that needs no AWS and no second ser
 	go -C local test -count=1 ./...
 
 policies: need-go local/policies/node_modules ## Evaluate who may do what by the templates' policies
-	@go build -o bin/app . && JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION=20 node local/policies/check.js bin/app
+	@go build -o bin/app . && node local/policies/check.js bin/app
 
 lint: need-go ## Run gofmt, go vet and staticcheck
 	@unformatted="$$(gofmt -l $$(git ls-files '*.go'))"; \
@@ -102,5 +102,7 @@ local/policies/node_modules: local/policies/package-lock.json | need-node
 .PHONY: need-go need-node
 need-go:
 	@command -v go >/dev/null || { echo "Go 1.26 or later is needed: https://go.dev/dl/"; exit 1; }
-need-node:
-	@command -v npm >/dev/null || { echo "Node.js 20 or later with npm is needed: https://nodejs.org/"; exit 1; }
+need-node: # 20 works too, but the CDK warns at each run that it has reached its end of life
+	@command -v npm >/dev/null || { echo "Node.js 22 or 24 with npm is needed: https://nodejs.org/"; exit 1; }
+	@node -e 'process.exit(parseInt(process.versions.node) < 20 ? 1 : 0)' || \
+	  { echo "Node.js 22 or 24 is needed, this is $$(node --version): https://nodejs.org/"; exit 1; }

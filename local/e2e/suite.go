@@ -82,7 +82,7 @@ func (s *suite) findPrograms(ctx context.Context) error {
 	}
 	var missing []error
 	for _, program := range []struct{ name, install string }{
-		{"node", "Node.js 20 or later is needed: https://nodejs.org/"},
+		{"node", "Node.js 22 or 24 is needed: https://nodejs.org/"},
 		{"npm", "npm is needed; it comes with Node.js: https://nodejs.org/"},
 		{"aws", "the AWS command line is needed: pip install awscli, or https://aws.amazon.com/cli/"},
 		{"script", "script is needed, which gives a program a terminal: apt-get install bsdutils"},
