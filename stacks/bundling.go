@@ -15,7 +15,7 @@ import (
 // caBundleName is the bundle's file name in the function's package.
 const caBundleName = "ca.pem"
 
-// bundlingOptions says how the function is compiled. The same source gives the same bytes wherever it lies, so that a
+// bundlingOptions says how a function is compiled. The same source gives the same bytes wherever it lies, so that a
 // deploy without a change replaces nothing.
 func bundlingOptions(source Source) *awscdklambdagoalpha.BundlingOptions {
 	linked := contract.LinkerFlags(source.Version, source.Revision)

@@ -13,7 +13,7 @@ import (
 	"healthlake-smart-on-fhir/internal/contract"
 )
 
-// Datastore is the FHIR datastore, and what the service roles may do on it.
+// Datastore is the FHIR datastore, its settings, and what the service roles may do on it.
 type Datastore struct {
 	constructs.Construct
 	ID *string
@@ -22,6 +22,7 @@ type Datastore struct {
 // DatastoreProps are the properties of Datastore.
 type DatastoreProps struct {
 	Config config.Config
+	Source Source  // what the function behind the settings is compiled from
 	KeyARN *string // the customer key; nil: a key that AWS owns
 }
 
@@ -29,7 +30,9 @@ type DatastoreProps struct {
 func NewDatastore(scope constructs.Construct, id string, props DatastoreProps) Datastore {
 	construct := constructs.NewConstruct(scope, jsii.String(id))
 
-	datastore := newFHIRDatastore(construct, props)
+	created := newCreated(construct, props.Config)
+	datastore := newFHIRDatastore(construct, props, created)
+	newSettings(construct, props, datastore, created)
 	datastoreOutputs(construct, datastore)
 
 	for _, role := range props.Config.ServiceRoles() {
@@ -57,23 +60,51 @@ func newServicePermissions(scope constructs.Construct, props DatastoreProps, rol
 	imported := awsiam.Role_FromRoleName(scope, jsii.String(role.ID), jsii.String(names.Role(role)), nil)
 	awsiam.NewManagedPolicy(scope, jsii.String(strings.Replace(role.ID, "HealthLakeRole", "ServicePermissions", 1)),
 		&awsiam.ManagedPolicyProps{
-			Description: jsii.String("What HealthLake may do on " + names.Datastore + " for an authorized request"),
+			Description: jsii.String("What HealthLake may do as " + names.Role(role)),
 			Roles:       &[]awsiam.IRole{imported},
 			Statements:  &statements,
 		})
 }
 
-func newFHIRDatastore(scope constructs.Construct, props DatastoreProps) awshealthlake.CfnFHIRDatastore {
-	cfg, names := props.Config, props.Config.Names()
+// newCreated adds the settings that the datastore is created with, each as a parameter of the stack. Its default is the
+// setting of now. A later deployment has another default, but keeps the value: the CDK's command line tells CloudFormation
+// to use the previous one (CloudFormation API Reference, Parameter, UsePreviousValue). So nothing about the datastore changes
+// for CloudFormation, which would replace it; the custom resource changes the settings. The strings in what is returned
+// are references to the parameters.
+func newCreated(scope constructs.Construct, cfg config.Config) (created contract.DatastoreSettings) {
+	now := cfg.DatastoreProperties().Settings()
+	for _, p := range []struct {
+		setting, now string
+		created      *string
+	}{
+		{"DatastoreName", now.DatastoreName, &created.DatastoreName},
+		{"AuthorizationStrategy", now.AuthorizationStrategy, &created.AuthorizationStrategy},
+		{"FineGrainedAuthorizationEnabled", now.FineGrainedAuthorizationEnabled, &created.FineGrainedAuthorizationEnabled},
+		{"IdpLambdaArn", now.IdpLambdaArn, &created.IdpLambdaArn},
+		{"Metadata", now.Metadata, &created.Metadata},
+	} {
+		*p.created = *awscdk.NewCfnParameter(scope, jsii.String("Created"+p.setting), &awscdk.CfnParameterProps{
+			Type:    jsii.String("String"),
+			Default: p.now,
+			Description: jsii.String("What the datastore was created with; later deployments keep it. Another value would replace " +
+				"the datastore by a new, empty one"),
+		}).ValueAsString()
+	}
+	return created
+}
+
+func newFHIRDatastore(scope constructs.Construct, props DatastoreProps, created contract.DatastoreSettings,
+) awshealthlake.CfnFHIRDatastore {
+	cfg := props.Config
 	properties := &awshealthlake.CfnFHIRDatastoreProps{
-		DatastoreName:        jsii.String(names.Datastore),
+		DatastoreName:        jsii.String(created.DatastoreName),
 		DatastoreTypeVersion: jsii.String("R4"),
 		IdentityProviderConfiguration: &awshealthlake.CfnFHIRDatastore_IdentityProviderConfigurationProperty{
-			AuthorizationStrategy:           jsii.String(cfg.AuthorizationStrategy),
-			FineGrainedAuthorizationEnabled: jsii.Bool(cfg.FineGrainedAuthorization),
-			// Written out, not imported: whatever happens to the function, this stays as it is, and with it the datastore.
-			IdpLambdaArn: jsii.String(names.AliasARN),
-			Metadata:     jsii.String(cfg.Metadata()),
+			AuthorizationStrategy: jsii.String(created.AuthorizationStrategy),
+			FineGrainedAuthorizationEnabled: awscdk.Tokenization_ReverseCompleteString(
+				jsii.String(created.FineGrainedAuthorizationEnabled)),
+			IdpLambdaArn: jsii.String(created.IdpLambdaArn),
+			Metadata:     jsii.String(created.Metadata),
 		},
 	}
 	if cfg.PreloadData {

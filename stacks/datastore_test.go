@@ -7,51 +7,58 @@ import (
 	"reflect"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
 	"healthlake-smart-on-fhir/internal/config"
+	"healthlake-smart-on-fhir/internal/contract"
 )
 
 func TestDatastore(t *testing.T) {
 	tmpl := get(t, "default").stacks["Datastore"]
-	_, datastore := tmpl.one(t, "AWS::HealthLake::FHIRDatastore")
-	quoted, err := json.Marshal(sample().Metadata())
-	if err != nil {
-		t.Fatal(err)
-	}
+	_, datastore := tmpl.one(t, contract.DatastoreType)
 	wantJSON(t, datastore["Properties"], `{
-		"DatastoreName": "sof-hl-datastorename",
+		"DatastoreName": {"Ref": "CreatedDatastoreName"},
 		"DatastoreTypeVersion": "R4",
 		"IdentityProviderConfiguration": {
-			"AuthorizationStrategy": "SMART_ON_FHIR",
-			"FineGrainedAuthorizationEnabled": true,
-			"IdpLambdaArn": "arn:aws:lambda:us-east-1:123456789012:function:sof-hl-checkToken:live",
-			"Metadata": `+string(quoted)+`
+			"AuthorizationStrategy": {"Ref": "CreatedAuthorizationStrategy"},
+			"FineGrainedAuthorizationEnabled": {"Ref": "CreatedFineGrainedAuthorizationEnabled"},
+			"IdpLambdaArn": {"Ref": "CreatedIdpLambdaArn"},
+			"Metadata": {"Ref": "CreatedMetadata"}
 		},
 		"Tags": [{"Key": "Purpose", "Value": "sof-hl"}]
 	}`)
+	each(t, func(t *testing.T, cfg config.Config, s synthesized) {
+		for name, want := range map[string]string{
+			"DatastoreName": cfg.Prefix + "datastorename", "AuthorizationStrategy": cfg.AuthorizationStrategy,
+			"FineGrainedAuthorizationEnabled": strconv.FormatBool(cfg.FineGrainedAuthorization),
+			"IdpLambdaArn":                    cfg.Names().AliasARN, "Metadata": cfg.Metadata(),
+		} {
+			parameter := at(s.stacks["Datastore"].json, "Parameters", "Created"+name)
+			if at(parameter, "Type") != "String" || at(parameter, "Default") != want {
+				t.Errorf("parameter of %s is %v, want %s", name, parameter, want)
+			}
+		}
+	})
 }
 
 func TestDatastoreSettings(t *testing.T) {
-	_, datastore := get(t, "ownKey").stacks["Datastore"].one(t, "AWS::HealthLake::FHIRDatastore")
+	_, datastore := get(t, "ownKey").stacks["Datastore"].one(t, contract.DatastoreType)
 	wantJSON(t, at(datastore, "Properties", "PreloadDataConfig"), `{"PreloadDataType": "SYNTHEA"}`)
 	wantJSON(t, at(datastore, "Properties", "SseConfiguration"), `{"KmsEncryptionConfig": {
 		"CmkType": "CUSTOMER_MANAGED_KMS_KEY",
 		"KmsKeyId": {"Fn::ImportValue": "sof-hl-Roles:ExportsOutputFnGetAttKey961B73FDArn5A860C43"}
 	}}`)
-	provider := at(datastore, "Properties", "IdentityProviderConfiguration")
-	wantJSON(t, at(provider, "AuthorizationStrategy"), `"SMART_ON_FHIR_V1"`)
-	wantJSON(t, at(provider, "FineGrainedAuthorizationEnabled"), `false`)
 
-	_, datastore = get(t, "givenKey").stacks["Datastore"].one(t, "AWS::HealthLake::FHIRDatastore")
+	_, datastore = get(t, "givenKey").stacks["Datastore"].one(t, contract.DatastoreType)
 	wantJSON(t, at(datastore, "Properties", "SseConfiguration", "KmsEncryptionConfig", "KmsKeyId"), `"`+keyARN+`"`)
 }
 
 // The logical id is as good as the datastore's identity: another one, and CloudFormation builds a new datastore.
 func TestDatastoreLastsAndIsNeverReplacedAway(t *testing.T) {
 	each(t, func(t *testing.T, cfg config.Config, s synthesized) {
-		id, datastore := s.stacks["Datastore"].one(t, "AWS::HealthLake::FHIRDatastore")
+		id, datastore := s.stacks["Datastore"].one(t, contract.DatastoreType)
 		if id != "Datastore" {
 			t.Errorf("logical id is %s, want Datastore", id)
 		}
@@ -99,11 +106,16 @@ func TestProtectionHoldsEveryStack(t *testing.T) {
 	})
 }
 
-// Whatever changes about the function, its secret, its logs and its scaling, nothing in the datastore's stack does.
+// Whatever changes about the function, its secret, its logs and its scaling, the datastore and its settings stay.
 func TestFunctionSettingsNeverReachDatastore(t *testing.T) {
-	one, other := get(t, "default").stacks["Datastore"].json, get(t, "function").stacks["Datastore"].json
-	if !reflect.DeepEqual(one, other) {
-		t.Errorf("got\n%v\nand\n%v", one, other)
+	one, other := get(t, "default").stacks["Datastore"], get(t, "function").stacks["Datastore"]
+	if !reflect.DeepEqual(one.json["Parameters"], other.json["Parameters"]) {
+		t.Errorf("got parameters\n%v\nand\n%v", one.json["Parameters"], other.json["Parameters"])
+	}
+	for _, kind := range []string{contract.DatastoreType, contract.SettingsType} {
+		if a, b := one.resources(kind), other.resources(kind); !reflect.DeepEqual(a, b) {
+			t.Errorf("got\n%v\nand\n%v", a, b)
+		}
 	}
 }
 
@@ -112,8 +124,8 @@ func TestIdpLambdaArnIsTheAlias(t *testing.T) {
 	pattern := regexp.MustCompile(
 		`^arn:aws:lambda:[a-z]{2}-[a-z]+-\d{1}:\d{12}:function:[a-zA-Z0-9\-_\.]+(:(\$LATEST|[a-zA-Z0-9\-_]+))?$`)
 	each(t, func(t *testing.T, cfg config.Config, s synthesized) {
-		_, datastore := s.stacks["Datastore"].one(t, "AWS::HealthLake::FHIRDatastore")
-		arn, ok := at(datastore, "Properties", "IdentityProviderConfiguration", "IdpLambdaArn").(string)
+		_, settings := s.stacks["Datastore"].one(t, contract.SettingsType)
+		arn, ok := at(settings, "Properties", "IdpLambdaArn").(string)
 		if !ok || !pattern.MatchString(arn) || len(arn) < 49 || len(arn) > 256 {
 			t.Fatalf("HealthLake would refuse %v", arn)
 		}
@@ -171,6 +183,9 @@ func TestServicePermissions(t *testing.T) {
 			for _, policy := range get(t, name).stacks["Datastore"].resources("AWS::IAM::ManagedPolicy") {
 				roles := at(policy, "Properties", "Roles").([]any)
 				role := roles[0].(string)
+				if role == variant(name).Names().Settings.Role {
+					continue
+				}
 				actions := strings.Fields(test.roles[role])
 				if len(roles) != 1 || len(actions) == 0 {
 					t.Fatalf("a policy for %v", roles)

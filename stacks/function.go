@@ -32,16 +32,7 @@ func NewFunction(scope constructs.Construct, id string, props FunctionProps) (Fu
 	cfg, names := props.Config, props.Config.Names()
 	construct := constructs.NewConstruct(scope, jsii.String(id))
 
-	logGroup := awslogs.NewLogGroup(construct, jsii.String("Logs"), &awslogs.LogGroupProps{
-		LogGroupName:  jsii.String(names.LogGroup),
-		RemovalPolicy: awscdk.RemovalPolicy_DESTROY,
-	})
-	logs := logGroup.Node().DefaultChild().(awslogs.CfnLogGroup)
-	// The class takes an enumeration of the days that CloudWatch accepts, the resource takes the number.
-	logs.SetRetentionInDays(jsii.Number(cfg.LogRetentionDays))
-	// The class would change the key's policy, which is written with the key, in another stack.
-	logs.SetKmsKeyId(props.KeyARN)
-
+	logGroup := newLogGroup(construct, cfg, names.LogGroup, props.KeyARN)
 	role := awsiam.Role_FromRoleArn(construct, jsii.String("Role"), jsii.String(names.LambdaRoleARN),
 		&awsiam.FromRoleArnOptions{Mutable: jsii.Bool(false)})
 	permissions := awsiam.NewManagedPolicy(construct, jsii.String("Permissions"), &awsiam.ManagedPolicyProps{
@@ -68,10 +59,7 @@ func NewFunction(scope constructs.Construct, id string, props FunctionProps) (Fu
 // functionStatements are what the function may do.
 func functionStatements(props FunctionProps, logGroup awslogs.LogGroup) *[]awsiam.PolicyStatement {
 	statements := []awsiam.PolicyStatement{
-		awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
-			Actions:   jsii.Strings("logs:CreateLogStream", "logs:PutLogEvents"),
-			Resources: &[]*string{logGroup.LogGroupArn()}, // ends in :*, the group's streams
-		}),
+		writesLog(logGroup),
 		awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
 			Actions:   jsii.Strings("secretsmanager:GetSecretValue"),
 			Resources: &[]*string{props.SecretARN},
@@ -107,16 +95,12 @@ func functionSettings(props FunctionProps) (*awscdklambdagoalpha.GoFunctionProps
 		bundling.CommandHooks = &addedFile{from: bundle, to: caBundleName}
 		environment.AuthCABundle = caBundleName
 	}
-	architecture := awslambda.Architecture_ARM_64()
-	if cfg.LambdaArchitecture == config.ArchitectureX8664 {
-		architecture = awslambda.Architecture_X86_64()
-	}
 	return &awscdklambdagoalpha.GoFunctionProps{
 		FunctionName: jsii.String(cfg.Names().Function),
 		Description:  jsii.String("Verifies the bearer token of a FHIR request for HealthLake"),
-		Entry:        jsii.String(props.Source.functionEntry()),
+		Entry:        jsii.String(props.Source.entry(checkTokenMain)),
 		Runtime:      awslambda.Runtime_PROVIDED_AL2023(),
-		Architecture: architecture,
+		Architecture: architecture(cfg),
 		Bundling:     bundling,
 		MemorySize:   jsii.Number(cfg.LambdaMemorySize),
 		// HealthLake stops waiting after one second, and the function responds within 900 ms. What still runs after two
@@ -131,6 +115,34 @@ func functionSettings(props FunctionProps) (*awscdklambdagoalpha.GoFunctionProps
 		ReservedConcurrentExecutions: reservedConcurrency(cfg),
 		Tracing:                      tracing(cfg),
 	}, nil
+}
+
+func architecture(cfg config.Config) awslambda.Architecture {
+	if cfg.LambdaArchitecture == config.ArchitectureX8664 {
+		return awslambda.Architecture_X86_64()
+	}
+	return awslambda.Architecture_ARM_64()
+}
+
+// newLogGroup adds a function's log. keyARN is the customer key; nil: CloudWatch's own.
+func newLogGroup(scope constructs.Construct, cfg config.Config, name string, keyARN *string) awslogs.LogGroup {
+	logGroup := awslogs.NewLogGroup(scope, jsii.String("Logs"), &awslogs.LogGroupProps{
+		LogGroupName:  jsii.String(name),
+		RemovalPolicy: awscdk.RemovalPolicy_DESTROY,
+	})
+	logs := logGroup.Node().DefaultChild().(awslogs.CfnLogGroup)
+	// The class takes an enumeration of the days that CloudWatch accepts, the resource takes the number.
+	logs.SetRetentionInDays(jsii.Number(cfg.LogRetentionDays))
+	// The class would change the key's policy, which is written with the key, in another stack.
+	logs.SetKmsKeyId(keyARN)
+	return logGroup
+}
+
+func writesLog(logGroup awslogs.LogGroup) awsiam.PolicyStatement {
+	return awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
+		Actions:   jsii.Strings("logs:CreateLogStream", "logs:PutLogEvents"),
+		Resources: &[]*string{logGroup.LogGroupArn()}, // ends in :*, the group's streams
+	})
 }
 
 func jsiiStrings(values map[string]string) *map[string]*string {

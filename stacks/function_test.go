@@ -210,15 +210,65 @@ func TestAutoScaling(t *testing.T) {
 	}`)
 }
 
-// The function as it would be deployed: right machine, nothing in it that it does not need, and the same bytes from a
+// The functions as they would be deployed: right machine, nothing in them that they do not need, and the same bytes from a
 // copy of the source in another place.
 func TestFunctionBinary(t *testing.T) {
 	cfg := sample()
 	cfg.AuthCABundle = caFile
 	here := synthesize(t, cfg, filepath.Join(t.TempDir(), "cdk.out"), true)
-	asset := filepath.Join(here.dir, "asset."+strings.TrimSuffix(codeKey(t, here), ".zip"))
-	binary := filepath.Join(asset, "bootstrap")
+	asset := func(stack string) string {
+		return filepath.Join(here.dir, "asset."+strings.TrimSuffix(codeKey(t, here, stack), ".zip"))
+	}
+	for _, stack := range []string{"CheckToken", "Datastore"} {
+		checkBinary(t, filepath.Join(asset(stack), "bootstrap"))
+	}
 
+	content, err := os.ReadFile(filepath.Join(asset("CheckToken"), "bootstrap"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, linked := range []string{source.Version, source.Revision} {
+		if !bytes.Contains(content, []byte(linked)) {
+			t.Errorf("%s is not in the binary", linked)
+		}
+	}
+	bundle, err := os.ReadFile(filepath.Join(asset("CheckToken"), "ca.pem"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if original, err := os.ReadFile(caFile); err != nil || !bytes.Equal(bundle, original) {
+		t.Errorf("ca.pem differs from %s: %v", caFile, err)
+	}
+	if info, err := os.Stat(filepath.Join(asset("CheckToken"), "ca.pem")); err != nil || info.Mode().Perm() != 0o644 {
+		t.Errorf("ca.pem is not readable for everybody: %v, %v", info.Mode(), err)
+	}
+
+	elsewhere := t.TempDir()
+	for _, dir := range []string{"lambda", "internal"} {
+		if err := os.CopyFS(filepath.Join(elsewhere, dir), os.DirFS(filepath.Join("..", dir))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, name := range []string{"go.mod", "go.sum"} {
+		b, err := os.ReadFile(filepath.Join("..", name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(elsewhere, name), b, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	out := filepath.Join(t.TempDir(), "cdk.out")
+	there := synthesizeWith(t, cfg, Source{elsewhere, source.Version, source.Revision}, out, contextFlags(t))
+	for _, stack := range []string{"CheckToken", "Datastore"} {
+		if a, b := codeKey(t, there, stack), codeKey(t, here, stack); a != b {
+			t.Errorf("the same source elsewhere gives %s, here %s", a, b)
+		}
+	}
+}
+
+func checkBinary(t *testing.T, binary string) {
+	t.Helper()
 	file, err := elf.Open(binary)
 	if err != nil {
 		t.Fatal(err)
@@ -253,52 +303,11 @@ func TestFunctionBinary(t *testing.T) {
 			t.Errorf("%s is linked into the function", module.Path)
 		}
 	}
-
-	content, err := os.ReadFile(binary)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, linked := range []string{source.Version, source.Revision} {
-		if !bytes.Contains(content, []byte(linked)) {
-			t.Errorf("%s is not in the binary", linked)
-		}
-	}
-	bundle, err := os.ReadFile(filepath.Join(asset, "ca.pem"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if original, err := os.ReadFile(caFile); err != nil || !bytes.Equal(bundle, original) {
-		t.Errorf("ca.pem differs from %s: %v", caFile, err)
-	}
-	if info, err := os.Stat(filepath.Join(asset, "ca.pem")); err != nil || info.Mode().Perm() != 0o644 {
-		t.Errorf("ca.pem is not readable for everybody: %v, %v", info.Mode(), err)
-	}
-
-	elsewhere := t.TempDir()
-	for _, dir := range []string{"lambda", "internal"} {
-		if err := os.CopyFS(filepath.Join(elsewhere, dir), os.DirFS(filepath.Join("..", dir))); err != nil {
-			t.Fatal(err)
-		}
-	}
-	for _, name := range []string{"go.mod", "go.sum"} {
-		b, err := os.ReadFile(filepath.Join("..", name))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(filepath.Join(elsewhere, name), b, 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	out := filepath.Join(t.TempDir(), "cdk.out")
-	there := synthesizeWith(t, cfg, Source{elsewhere, source.Version, source.Revision}, out, contextFlags(t))
-	if codeKey(t, there) != codeKey(t, here) {
-		t.Errorf("the same source elsewhere gives %s, here %s", codeKey(t, there), codeKey(t, here))
-	}
 }
 
-// codeKey names the function's package; it is a hash of the package's content.
-func codeKey(t *testing.T, s synthesized) string {
+// codeKey names a stack's function's package; it is a hash of the package's content.
+func codeKey(t *testing.T, s synthesized, stack string) string {
 	t.Helper()
-	_, function := s.stacks["CheckToken"].one(t, "AWS::Lambda::Function")
+	_, function := s.stacks[stack].one(t, "AWS::Lambda::Function")
 	return at(function, "Properties", "Code", "S3Key").(string)
 }

@@ -31,13 +31,15 @@ func newKey(scope constructs.Construct, cfg config.Config, serviceRoles []awsiam
 			Conditions: throughService(cfg, "healthlake", nil),
 		}),
 	}})
-	// CloudWatch Logs encrypts the function's log, and no other log group (CloudWatch Logs User Guide, "Encrypt log data").
+	// CloudWatch Logs encrypts the functions' logs, and no other log group (CloudWatch Logs User Guide, "Encrypt log data").
 	policy.AddStatements(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
 		Sid:        jsii.String("CloudWatchLogsEncrypts"),
 		Principals: &[]awsiam.IPrincipal{awsiam.NewServicePrincipal(jsii.String("logs."+cfg.Region+".amazonaws.com"), nil)},
 		Actions:    jsii.Strings("kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey*", "kms:ReEncrypt*"),
 		Resources:  jsii.Strings("*"), // in a key policy: this key
-		Conditions: &map[string]any{"ArnEquals": map[string]any{"kms:EncryptionContext:aws:logs:arn": cfg.Names().LogGroupARN}},
+		Conditions: &map[string]any{"ArnEquals": map[string]any{
+			"kms:EncryptionContext:aws:logs:arn": []string{cfg.Names().LogGroupARN, cfg.Names().Settings.LogGroupARN},
+		}},
 	}))
 	// The function reads the secret by its role's own policy. The admins' policies are not this deployment's to write.
 	if len(cfg.SecretAdmins) > 0 {

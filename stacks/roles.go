@@ -10,7 +10,7 @@ import (
 	"healthlake-smart-on-fhir/internal/config"
 )
 
-// Roles are who may act: the function's execution role, the service roles that HealthLake assumes to carry out a request,
+// Roles are who may act: the functions' execution roles, the service roles that HealthLake assumes to carry out a request,
 // and the customer key if there is one. The roles may do nothing by themselves; the constructs that come later each add
 // the permissions on what they create, so that every policy can name its resource.
 type Roles struct {
@@ -29,6 +29,12 @@ func NewRoles(scope constructs.Construct, id string, props RolesProps) Roles {
 	awsiam.NewRole(construct, jsii.String("LambdaRole"), &awsiam.RoleProps{
 		RoleName:    jsii.String(names.LambdaRole),
 		Description: jsii.String("Execution role of " + names.Function),
+		AssumedBy:   awsiam.NewServicePrincipal(jsii.String("lambda.amazonaws.com"), nil),
+	})
+
+	awsiam.NewRole(construct, jsii.String("SettingsRole"), &awsiam.RoleProps{
+		RoleName:    jsii.String(names.Settings.Role),
+		Description: jsii.String("Execution role of " + names.Settings.Function),
 		AssumedBy:   awsiam.NewServicePrincipal(jsii.String("lambda.amazonaws.com"), nil),
 	})
 

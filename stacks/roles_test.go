@@ -17,16 +17,15 @@ func testRoles(t *testing.T, cfg config.Config, s synthesized) {
 		}
 	}
 	roles := s.stacks["Roles"].resources("AWS::IAM::Role")
-	documents := map[string]string{
-		cfg.Prefix + "Lambda-Role": `{
-			"Version": "2012-10-17",
-			"Statement": [{
-				"Effect": "Allow",
-				"Principal": {"Service": "lambda.amazonaws.com"},
-				"Action": "sts:AssumeRole"
-			}]
-		}`,
-	}
+	const lambda = `{
+		"Version": "2012-10-17",
+		"Statement": [{
+			"Effect": "Allow",
+			"Principal": {"Service": "lambda.amazonaws.com"},
+			"Action": "sts:AssumeRole"
+		}]
+	}`
+	documents := map[string]string{cfg.Prefix + "Lambda-Role": lambda, cfg.Prefix + "Settings-Role": lambda}
 	names := []string{"Role-for-HealthLake", "Role-for-HealthLake-Read"}
 	if cfg.BulkExport != config.BulkExportOff {
 		names = append(names, "Role-for-HealthLake-Export", "Role-for-HealthLake-Read-Export")
@@ -127,7 +126,10 @@ func TestCreatedKey(t *testing.T) {
 				"Action": ["kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey*", "kms:ReEncrypt*"],
 				"Resource": "*",
 				"Condition": {"ArnEquals": {
-					"kms:EncryptionContext:aws:logs:arn": "arn:aws:logs:us-east-1:123456789012:log-group:/aws/lambda/sof-hl-checkToken"
+					"kms:EncryptionContext:aws:logs:arn": [
+						"arn:aws:logs:us-east-1:123456789012:log-group:/aws/lambda/sof-hl-checkToken",
+						"arn:aws:logs:us-east-1:123456789012:log-group:/aws/lambda/sof-hl-datastoreSettings"
+					]
 				}}
 			},
 			{

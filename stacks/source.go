@@ -21,10 +21,17 @@ type Source struct {
 	Revision string // the last commit that changed the function, "+dirty" if files differ from it, or "unknown"
 }
 
-// functionFiles are the git pathspecs of the function's sources. Commits that change nothing else leave the function's bytes
+// The functions' main packages, below lambda.
+const (
+	checkTokenMain = "checktoken"
+	settingsMain   = "datastoresettings"
+)
+
+// functionFiles are the git pathspecs of the checkToken function's sources. Commits that change nothing else leave the function's bytes
 // as they are, so that deploying them replaces nothing.
 var functionFiles = []string{
-	"lambda", "internal", "go.mod", "go.sum", ":(exclude)internal/config", ":(exclude,glob)**/*_test.go",
+	"lambda/" + checkTokenMain, "internal", "go.mod", "go.sum", ":(exclude)internal/config",
+	":(exclude)internal/datastoresettings", ":(exclude,glob)**/*_test.go",
 }
 
 // FindSource looks for the project from the working directory upwards: cdk runs the app in the project's directory, go
@@ -35,7 +42,7 @@ func FindSource() (Source, error) {
 		return Source{}, err
 	}
 	for {
-		if info, err := os.Stat(Source{Root: dir}.functionEntry()); err == nil && info.IsDir() {
+		if info, err := os.Stat(Source{Root: dir}.entry(checkTokenMain)); err == nil && info.IsDir() {
 			version, err := packageVersion(filepath.Join(dir, "package.json"))
 			return Source{Root: dir, Version: version, Revision: revision(dir)}, err
 		}
@@ -47,8 +54,8 @@ func FindSource() (Source, error) {
 	}
 }
 
-// functionEntry is the directory of the function's main package.
-func (s Source) functionEntry() string { return filepath.Join(s.Root, "lambda", "checktoken") }
+// entry is the directory of a function's main package.
+func (s Source) entry(main string) string { return filepath.Join(s.Root, "lambda", main) }
 
 // plainVersion is one that can be put on a command line as it is.
 var plainVersion = regexp.MustCompile(`^[0-9A-Za-z][0-9A-Za-z.+-]*$`)

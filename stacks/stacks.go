@@ -18,7 +18,7 @@ import (
 const defaultID = "Default"
 
 // New adds the stacks <prefix>Roles, <prefix>Secret, <prefix>CheckToken and <prefix>Datastore to app, to be deployed in
-// this order. cfg must have come from config.Parse without an error. The function is compiled from source on the way.
+// this order. cfg must have come from config.Parse without an error. The functions are compiled from source on the way.
 // Errors are about files of the person who deploys, one line each.
 func New(app awscdk.App, cfg config.Config, source Source) error {
 	// The few references that cannot be composed from names are exports and imports: CloudFormation then refuses to delete
@@ -46,7 +46,7 @@ func New(app awscdk.App, cfg config.Config, source Source) error {
 	})
 
 	datastoreStack := newStack(app, cfg, contract.DatastoreStack, "the FHIR datastore", functionStack)
-	datastore := NewDatastore(datastoreStack, defaultID, DatastoreProps{Config: cfg, KeyARN: roles.KeyARN})
+	datastore := NewDatastore(datastoreStack, defaultID, DatastoreProps{Config: cfg, Source: source, KeyARN: roles.KeyARN})
 	if cfg.Dashboard {
 		NewDashboard(datastoreStack, "Dashboard", DashboardProps{Config: cfg, DatastoreID: datastore.ID})
 	}

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"healthlake-smart-on-fhir/internal/config"
+	"healthlake-smart-on-fhir/internal/contract"
 )
 
 func TestStacksDependInOrder(t *testing.T) {
@@ -87,6 +88,7 @@ func TestEveryTaggableResourceBearsTheTag(t *testing.T) {
 		"AWS::Lambda::Permission":                     false,
 		"AWS::ApplicationAutoScaling::ScalableTarget": false,
 		"AWS::ApplicationAutoScaling::ScalingPolicy":  false,
+		contract.SettingsType:                         false,
 	}
 	each(t, func(t *testing.T, cfg config.Config, s synthesized) {
 		for name, tmpl := range s.stacks {

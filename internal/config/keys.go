@@ -16,7 +16,7 @@ type key struct {
 	// doc is the key's description in docs/reference/configuration.md: one or two sentences of Markdown, where it helps
 	// with an example and a link to the page with more.
 	doc      string
-	replaces bool // a change makes CloudFormation build a new, empty datastore
+	replaces string // the datastore's property for whose change CloudFormation builds a new, empty datastore; mostly none
 
 	secret string // environment variable that fills the key at deploy time; the value is then never shown
 	sample string // the placeholder in the sample cdk.context.json: a value that contains it gets a warning
@@ -77,6 +77,17 @@ const (
 	KeyAuditClaims                   = "auditClaims"
 	KeyLogRetentionDays              = "logRetentionDays"
 )
+
+// Replacing returns the keys that change a property of CloudFormation's datastore, such as SseConfiguration, for which
+// CloudFormation builds a new, empty one. A property without keys never changes in a deployment.
+func Replacing(property string) (names []string) {
+	for _, k := range keys {
+		if k.replaces == property {
+			names = append(names, k.name)
+		}
+	}
+	return names
+}
 
 // The placeholders in the sample cdk.context.json.
 const (

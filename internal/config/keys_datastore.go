@@ -1,8 +1,14 @@
 package config
 
+// Properties of a datastore that HealthLake sets only when it creates one (CloudFormation, AWS::HealthLake::FHIRDatastore).
+const (
+	preloadProperty = "PreloadDataConfig"
+	keyProperty     = "SseConfiguration"
+)
+
 var datastoreKeys = []key{
 	{
-		name: KeyDatastoreName, byDefault: required, replaces: true,
+		name: KeyDatastoreName, byDefault: required,
 		value: text(func(c *Config) *string { return &c.DatastoreName }, datastoreName),
 		doc:   "The datastore's name, without the prefix, which is put in front of it.",
 	},
@@ -13,12 +19,12 @@ var datastoreKeys = []key{
 			"its data when its stack is deleted. See [the datastore](../operations.md#the-datastore).",
 	},
 	{
-		name: KeyPreloadData, byDefault: fixed(false), replaces: true,
+		name: KeyPreloadData, byDefault: fixed(false), replaces: preloadProperty,
 		value: boolean(func(c *Config) *bool { return &c.PreloadData }),
 		doc:   "Fills the new datastore with synthetic patients.",
 	},
 	{
-		name: "preloadDataType", value: preloadDataType, replaces: true,
+		name: "preloadDataType", value: preloadDataType, replaces: preloadProperty,
 		byDefault: derived("none; required where "+code(KeyPreloadData)+" is true", func(c Config) any {
 			if c.PreloadData {
 				return nil
@@ -28,7 +34,7 @@ var datastoreKeys = []key{
 		doc: "The kind of preloaded data. Ignored where `preloadData` is false.",
 	},
 	{
-		name: KeyKMSKey, byDefault: fixed(KMSKeyAWSOwned), replaces: true,
+		name: KeyKMSKey, byDefault: fixed(KMSKeyAWSOwned), replaces: keyProperty,
 		value: text(func(c *Config) *string { return &c.KMSKey }, kmsKey),
 		doc: "What encrypts the datastore, the secret and the function's log: keys that AWS owns, a customer managed key with " +
 			"rotation that the deployment creates, or your own key of the same region. " +
@@ -47,14 +53,14 @@ var datastoreKeys = []key{
 			"records of many patients; the filter of a v2.2 scope does not restrict it.",
 	},
 	{
-		name: KeyAuthorizationStrategy, byDefault: fixed(StrategySMART), replaces: true,
+		name: KeyAuthorizationStrategy, byDefault: fixed(StrategySMART),
 		value: text(func(c *Config) *string { return &c.AuthorizationStrategy },
 			oneOf(StrategySMART, StrategySMARTV1)),
 		doc: "The version of SMART scopes that HealthLake knows: `SMART_ON_FHIR` is version 2 and 1, `SMART_ON_FHIR_V1` " +
 			"version 1 alone.",
 	},
 	{
-		name: "fineGrainedAuthorization", byDefault: fixed(true), replaces: true,
+		name: "fineGrainedAuthorization", byDefault: fixed(true),
 		value: boolean(func(c *Config) *bool { return &c.FineGrainedAuthorization }),
 		doc: "HealthLake narrows `user/` scopes to the user's own patients: a Practitioner sees those whose " +
 			"`Patient.generalPractitioner` names them, a Patient or RelatedPerson those that `Patient.link.other` links. " +
@@ -62,17 +68,15 @@ var datastoreKeys = []key{
 			"the claim `fhirUser`. See [the facts](../aws-facts.md#scopes-and-users).",
 	},
 
-	// These three stand in the discovery document. Their defaults depend only on keys whose change replaces the datastore
-	// anyway: a key that may change in a running deployment, such as healthLakeAccess, must not reach the document.
 	{
-		name: KeyGrantTypes, replaces: true,
+		name:      KeyGrantTypes,
 		byDefault: fixed([]string{GrantAuthorizationCode, GrantClientCredentials}),
 		value:     list(func(c *Config) *[]string { return &c.GrantTypes }, grantTypes),
 		doc: "The grant types in the discovery document: `authorization_code` for apps with users, `client_credentials` " +
 			"for backend services.",
 	},
 	{
-		name: KeySmartCapabilities, replaces: true,
+		name: KeySmartCapabilities,
 		byDefault: derived(codes(hydraCapabilities(StrategySMART))+
 			"; with "+code(StrategySMARTV1)+" without "+code(capabilityPermissionV2),
 			func(c Config) any { return hydraCapabilities(c.AuthorizationStrategy) }),
@@ -81,7 +85,7 @@ var datastoreKeys = []key{
 			"discovery document. The default is right for ORY Hydra; for another provider see the " + providerPages + ".",
 	},
 	{
-		name: KeySmartScopes, replaces: true,
+		name: KeySmartScopes,
 		byDefault: derived("`openid`, `fhirUser`, `offline_access`, `launch/patient`, and for `patient`, `user` and `system` "+
 			"`/*.read`, `/*.write` and, with the capability "+code(capabilityPermissionV2)+", `/*.rs` and `/*.cruds`",
 			func(c Config) any { return widestScopes(c.SmartCapabilities) }),

@@ -33,13 +33,13 @@ var providerKeys = []key{
 			"in the templates. See " + credentialsPage + ".",
 	},
 	{
-		name: KeyAuthEndpoint, aliases: []string{"authEndPoint"}, byDefault: required, sample: sampleHost, replaces: true,
+		name: KeyAuthEndpoint, aliases: []string{"authEndPoint"}, byDefault: required, sample: sampleHost,
 		value: text(func(c *Config) *string { return &c.AuthEndpoint }, baseURL),
 		doc: "The provider's base URL. The defaults of other endpoints are made from it and are right for ORY Hydra; for " +
-			"another provider see the " + providerPages + ". Only a change of a default that is used replaces the datastore.",
+			"another provider see the " + providerPages + ".",
 	},
 	{
-		name: KeyAuthEndpointToken, byDefault: required, sample: sampleHost, replaces: true,
+		name: KeyAuthEndpointToken, byDefault: required, sample: sampleHost,
 		value: text(func(c *Config) *string { return &c.AuthEndpointToken }, endpointURL),
 		doc:   "The provider's token endpoint. It is also the `iss` of each response to HealthLake.",
 	},
@@ -75,7 +75,7 @@ var providerKeys = []key{
 	// Clients see these endpoints in the datastore's discovery document. An empty value means that the provider has no such
 	// endpoint; HealthLake requires the authorization endpoint.
 	{
-		name: KeyAuthEndpointAuthorize, byDefault: derivedEndpoint("oauth2/auth"), replaces: true,
+		name: KeyAuthEndpointAuthorize, byDefault: derivedEndpoint("oauth2/auth"),
 		value: text(func(c *Config) *string { return &c.AuthEndpointAuthorize }, endpointURL),
 		doc:   "The provider's authorization endpoint.",
 	},
@@ -83,27 +83,27 @@ var providerKeys = []key{
 		// Clients compare issuers byte for byte (OpenID Connect Core 3.1.3.7). Hydra v2 states its urls.self.issuer as it is
 		// written, and neither adds nor removes a trailing slash (v1 always added one).
 		name: KeyAuthIssuer, byDefault: derived(code(KeyAuthEndpoint), func(c Config) any { return c.AuthEndpoint }),
-		value: text(func(c *Config) *string { return &c.AuthIssuer }, orEmpty(baseURL)), replaces: true,
-		doc: "The issuer, exactly as `issuer` stands in the provider's own discovery document: a slash at the end counts.",
+		value: text(func(c *Config) *string { return &c.AuthIssuer }, orEmpty(baseURL)),
+		doc:   "The issuer, exactly as `issuer` stands in the provider's own discovery document: a slash at the end counts.",
 	},
 	{
-		name: KeyAuthEndpointJwks, byDefault: derivedEndpoint(".well-known/jwks.json"), replaces: true,
+		name: KeyAuthEndpointJwks, byDefault: derivedEndpoint(".well-known/jwks.json"),
 		value: text(func(c *Config) *string { return &c.AuthEndpointJwks }, orEmpty(endpointURL)),
 		doc:   "Where the provider publishes its public keys (`jwks_uri`).",
 	},
 	{
-		name: KeyAuthEndpointRevoke, byDefault: derivedEndpoint("oauth2/revoke"), replaces: true,
+		name: KeyAuthEndpointRevoke, byDefault: derivedEndpoint("oauth2/revoke"),
 		value: text(func(c *Config) *string { return &c.AuthEndpointRevoke }, orEmpty(endpointURL)),
 		doc:   "The provider's revocation endpoint (RFC 7009).",
 	},
 	{
 		// Hydra has dynamic registration turned off by default.
-		name: KeyAuthEndpointRegister, byDefault: fixed(""), replaces: true,
+		name: KeyAuthEndpointRegister, byDefault: fixed(""),
 		value: text(func(c *Config) *string { return &c.AuthEndpointRegister }, orEmpty(endpointURL)),
 		doc:   "The provider's client registration endpoint (RFC 7591).",
 	},
 	{
-		name: KeyAuthEndpointManage, byDefault: fixed(""), replaces: true,
+		name: KeyAuthEndpointManage, byDefault: fixed(""),
 		value: text(func(c *Config) *string { return &c.AuthEndpointManage }, orEmpty(endpointURL)),
 		doc:   "The page where users see and withdraw the access that they have granted to apps.",
 	},

@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// Byte for byte: another order of the fields would replace every deployed datastore.
+// Byte for byte: the same context gives the same template.
 func TestMetadata(t *testing.T) {
 	full := providerSample()
 	full.AuthEndpointRegister = "https://idp.example/oauth2/register"

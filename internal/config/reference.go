@@ -14,8 +14,8 @@ everything is a string: a list is its elements with commas or spaces between the
 A key that is neither here nor the CDK's own is an error.
 
 A key marked **replaces the datastore** cannot change in a running deployment: the next deploy would create a **new, empty**
-datastore beside the old one. ` + "`make deploy`" + ` stops before that. See
-[the datastore](../operations.md#the-datastore).
+datastore beside the old one. ` + "`make deploy`" + ` stops before that. Every other key changes in place: the datastore keeps its id
+and its records. See [the datastore](../operations.md#the-datastore).
 `
 
 // Reference is docs/reference/configuration.md: every key with its default, what it may hold, and what it is for.
@@ -51,7 +51,7 @@ func (k key) reference() string {
 	if len(k.aliases) > 0 {
 		fmt.Fprintf(&b, "- Also accepted as: %s\n", codes(k.aliases))
 	}
-	if k.replaces {
+	if k.replaces != "" {
 		b.WriteString("- **Replaces the datastore**\n")
 	}
 	return b.String()

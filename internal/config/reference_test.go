@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"testing"
 )
 
@@ -42,13 +43,10 @@ func TestEveryRowIsComplete(t *testing.T) {
 	}
 }
 
-// The keys marked as replacing the datastore are those that reach a create-only property of the datastore (CloudFormation,
-// AWS::HealthLake::FHIRDatastore). Account, region and prefix reach the function's ARN too, but with stacks of their own.
+// The keys marked as replacing the datastore are those that reach a property that HealthLake sets only when it creates one.
+// Account, region and prefix make stacks of their own.
 func TestReplaces(t *testing.T) {
-	properties := func(c Config) []any {
-		return []any{c.Names().Datastore, c.PreloadData, c.PreloadDataType, c.KMSKey, c.AuthorizationStrategy,
-			c.FineGrainedAuthorization, c.Metadata()}
-	}
+	properties := func(c Config) []any { return []any{c.PreloadData, c.PreloadDataType, c.KMSKey} }
 	before := properties(accepts(t, nil))
 	another := map[string]any{
 		"account": "000000000000", "region": "eu-west-2", "tagName": "Other", "tagValue": "other",
@@ -89,8 +87,18 @@ func TestReplaces(t *testing.T) {
 			t.Errorf("%s: no other value to try", k.name)
 			continue
 		}
-		if changed := !reflect.DeepEqual(properties(accepts(t, changes)), before); changed != k.replaces {
-			t.Errorf("%s: replaces is %t, but the datastore's properties change: %t", k.name, k.replaces, changed)
+		if changed := !reflect.DeepEqual(properties(accepts(t, changes)), before); changed != (k.replaces != "") {
+			t.Errorf("%s: replaces is %q, but the datastore's properties change: %t", k.name, k.replaces, changed)
+		}
+	}
+}
+
+func TestReplacing(t *testing.T) {
+	for property, want := range map[string][]string{
+		"PreloadDataConfig": {"preloadData", "preloadDataType"}, "SseConfiguration": {"kmsKey"}, "DatastoreTypeVersion": nil,
+	} {
+		if got := Replacing(property); !slices.Equal(got, want) {
+			t.Errorf("%s: %q, want %q", property, got, want)
 		}
 	}
 }

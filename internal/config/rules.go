@@ -22,6 +22,7 @@ var rules = slices.Concat([]rule{
 	{[]string{KeyTokenValidation, KeyRequiredAudience, KeyAuthEndpoint, KeyAuthIssuer, KeyAuthEndpointJwks}, jwtRule},
 	{[]string{KeyTokenValidation, KeyAuthEndpointIntrospect, KeyRequiredAudience, KeyTrustedIssuers}, anyTokenRule},
 	{[]string{KeyKMSKey, KeyRegion}, kmsKeyRule},
+	{documentKeys, documentRule},
 	{[]string{KeySecretName}, secretNameRule},
 	{[]string{KeyAuditClaims, KeyLogRetentionDays, KeyKMSKey}, auditRule},
 	{[]string{KeyLambdaConcurrentExecutions, KeyLambdaMaxConcurrentExecutions}, maxConcurrencyRule},
@@ -80,6 +81,21 @@ func kmsKeyRule(c Config) []Problem {
 		return nil
 	}
 	return []Problem{{Key: KeyKMSKey, Got: fmt.Sprintf("a key in %s", arn[3]), Want: "a key in region " + c.Region}}
+}
+
+// documentKeys are those that the discovery document is made from.
+var documentKeys = []string{KeyAuthIssuer, KeyAuthEndpointJwks, KeyAuthEndpointAuthorize, KeyAuthEndpointToken, KeyAuthEndpointRegister,
+	KeyAuthEndpointManage, KeyAuthEndpointRevoke, KeySmartScopes, KeySmartCapabilities, KeyGrantTypes}
+
+// documentRule: the stack takes the document as a parameter.
+func documentRule(c Config) []Problem {
+	size := len(c.Metadata())
+	if size <= contract.MaxParameter {
+		return nil
+	}
+	return []Problem{{Key: KeySmartScopes, Got: fmt.Sprintf("a discovery document of %d bytes", size),
+		Want: fmt.Sprintf("fewer scopes: at most %d bytes with the endpoints, CloudFormation's limit for a parameter",
+			contract.MaxParameter)}}
 }
 
 func maxConcurrencyRule(c Config) []Problem {

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"fmt"
 	"maps"
 	"regexp"
 	"slices"
@@ -108,11 +109,26 @@ func TestNamesWithPrefixAreAllChecked(t *testing.T) {
 			t.Errorf("%s does not match its own pattern", n.Name)
 		}
 	}
-	want := []string{"Roles", "Secret", "CheckToken", "Datastore", "checkToken", "Lambda-Role", "Role-for-HealthLake",
-		"Role-for-HealthLake-Read", "Role-for-HealthLake-Export", "Role-for-HealthLake-Read-Export"}
+	want := []string{"Roles", "Secret", "CheckToken", "Datastore", "checkToken", "datastoreSettings", "Lambda-Role",
+		"Settings-Role", "Role-for-HealthLake", "Role-for-HealthLake-Read", "Role-for-HealthLake-Export", "Role-for-HealthLake-Read-Export"}
 	if !slices.Equal(rests, want) {
 		t.Errorf("names with the prefix: %q, want %q", rests, want)
 	}
+}
+
+func TestDocumentSize(t *testing.T) {
+	scopes := make([]any, 120)
+	for i := range scopes {
+		scopes[i] = fmt.Sprintf("patient/Observation.rs?code=%03d", i)
+	}
+	size := len(accepts(t, map[string]any{"smartScopes": scopes[:1]}).Metadata())
+	const scope = len(`,"patient/Observation.rs?code=000"`)
+	fit := 1 + (contract.MaxParameter-size)/scope
+	if got := len(accepts(t, map[string]any{"smartScopes": scopes[:fit]}).Metadata()); got > contract.MaxParameter {
+		t.Errorf("accepts %d bytes", got)
+	}
+	says(t, map[string]any{"smartScopes": scopes[:fit+1]}, fmt.Sprintf("error smartScopes: got a discovery document of %d bytes, want fewer "+
+		"scopes: at most 4096 bytes with the endpoints, CloudFormation's limit for a parameter", size+fit*scope))
 }
 
 func TestSecretNameLikeARN(t *testing.T) {

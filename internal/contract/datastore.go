@@ -20,12 +20,24 @@ type Discovery struct {
 	CodeChallengeMethodsSupported []string `json:"code_challenge_methods_supported"`
 }
 
-// Text is the document as HealthLake takes it: one line of JSON with the fields in the order above. The order must stay:
-// the templates of deployed stacks have the text that a datastore was created with.
+// Text is the document as HealthLake takes it: one line of JSON with the fields in the order above. The same
+// configuration always gives the same bytes.
 func (d Discovery) Text() string {
 	text, _ := CompactJSON(d) // strings can always be written
 	return string(text)
 }
+
+// The names in the datastore's template that the commands look up.
+const (
+	// DatastoreType is CloudFormation's type of a FHIR datastore.
+	DatastoreType = "AWS::HealthLake::FHIRDatastore"
+	// SettingsType is the type of the custom resource whose properties are DatastoreProperties.
+	SettingsType = "Custom::DatastoreSettings"
+	// ApplyParameter is the stack parameter that DatastoreProperties.ApplySettings comes from.
+	ApplyParameter = "ApplySettings"
+	// MaxParameter is CloudFormation's limit for a parameter's value, in bytes (User Guide, "CloudFormation quotas").
+	MaxParameter = 4096
+)
 
 // DatastoreSettings are what HealthLake changes on a datastore in place (API Reference, UpdateFHIRDatastore), by the names
 // that they have in its API.
@@ -47,8 +59,11 @@ type DatastoreProperties struct {
 	FineGrainedAuthorizationEnabled string
 	IdpLambdaArn                    string
 	Metadata                        Discovery
-	// Created is what the datastore was created with; empty if something else created it.
+	// Created is what CloudFormation created the datastore with.
 	Created DatastoreSettings
+	// ApplySettings, where it is new and not empty, has the function compare the settings with the datastore itself, which
+	// somebody may have changed by hand. Otherwise it compares them with those of the last deployment.
+	ApplySettings string
 }
 
 // Settings are what the datastore should have.

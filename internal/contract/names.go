@@ -14,6 +14,8 @@ const (
 
 	checkTokenFunction = "checkToken"
 	lambdaRole         = "Lambda-Role"
+	settingsFunction   = "datastoreSettings"
+	settingsRole       = "Settings-Role"
 )
 
 const (
@@ -55,7 +57,9 @@ var fixedNames = []PrefixedName{
 	{"CloudFormation stack", CheckTokenStack, 128, stackAllowed, stackPattern},
 	{"CloudFormation stack", DatastoreStack, 128, stackAllowed, stackPattern},
 	{"Lambda function", checkTokenFunction, 64, functionAllowed, functionPattern},
+	{"Lambda function", settingsFunction, 64, functionAllowed, functionPattern},
 	{"IAM role", lambdaRole, 64, roleAllowed, rolePattern},
+	{"IAM role", settingsRole, 64, roleAllowed, rolePattern},
 }
 
 // Names are the fixed names of one deployment and the ARNs that follow from them. Stacks refer to each other's resources by
@@ -70,9 +74,13 @@ type Names struct {
 	AliasARN      string // what the datastore calls
 	LogGroup      string
 	LogGroupARN   string
+	Settings      FunctionNames // of the function that changes the datastore's settings
 	Datastore     string
 	Datastores    string // ARN pattern of all datastores of the account in the region
 }
+
+// FunctionNames are the names of a function and of what belongs to it.
+type FunctionNames struct{ Function, Role, RoleARN, LogGroup, LogGroupARN string }
 
 // NamesOf returns the names of the deployment with a prefix, which may be empty, in an account and region.
 func NamesOf(prefix, datastoreName, account, region string) Names {
@@ -82,7 +90,7 @@ func NamesOf(prefix, datastoreName, account, region string) Names {
 	iam := func(role string) string {
 		return strings.Join([]string{"arn", partitionOf(region), "iam", "", account, "role/" + role}, ":")
 	}
-	function := prefix + checkTokenFunction
+	function, settings := prefix+checkTokenFunction, prefix+settingsFunction
 	return Names{
 		Prefix:        prefix,
 		LambdaRole:    prefix + lambdaRole,
@@ -92,8 +100,12 @@ func NamesOf(prefix, datastoreName, account, region string) Names {
 		AliasARN:      arn("lambda", region, "function:"+function+":"+AliasName),
 		LogGroup:      "/aws/lambda/" + function,
 		LogGroupARN:   arn("logs", region, "log-group:/aws/lambda/"+function),
-		Datastore:     prefix + datastoreName,
-		Datastores:    arn("healthlake", region, "datastore/fhir/*"),
+		Settings: FunctionNames{
+			Function: settings, Role: prefix + settingsRole, RoleARN: iam(prefix + settingsRole),
+			LogGroup: "/aws/lambda/" + settings, LogGroupARN: arn("logs", region, "log-group:/aws/lambda/"+settings),
+		},
+		Datastore:  prefix + datastoreName,
+		Datastores: arn("healthlake", region, "datastore/fhir/*"),
 	}
 }
 

@@ -26,7 +26,7 @@ func read(event cfn.Event) (request, error) {
 	if err != nil {
 		return request{}, fmt.Errorf("the resource's properties: %w", err)
 	}
-	before := properties.Created
+	before, applied := properties.Created, ""
 	if event.RequestType == cfn.RequestUpdate {
 		old, err := readProperties(event.OldResourceProperties)
 		if err != nil {
@@ -36,6 +36,10 @@ func read(event cfn.Event) (request, error) {
 		if old.DatastoreID == properties.DatastoreID {
 			before = old.Settings()
 		}
+		applied = old.ApplySettings
+	}
+	if properties.ApplySettings != "" && properties.ApplySettings != applied {
+		before = contract.DatastoreSettings{} // nobody knows what the datastore has
 	}
 	wanted := properties.Settings()
 	return request{properties.DatastoreID, wanted, Differences(before, wanted)}, nil

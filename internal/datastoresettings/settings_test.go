@@ -81,8 +81,9 @@ func with(tokenEndpoint string) map[string]any {
 func TestRead(t *testing.T) {
 	renamed := properties()
 	renamed["DatastoreName"], renamed["FineGrainedAuthorizationEnabled"] = "b", "false"
-	adopted := properties()
-	adopted["Created"] = map[string]any{"DatastoreName": ""}
+	applied := properties()
+	applied["ApplySettings"] = "1"
+	all := []string{"DatastoreName", "AuthorizationStrategy", "FineGrainedAuthorizationEnabled", "IdpLambdaArn", "Metadata"}
 	replaced := with("https://b/t")
 	replaced["DatastoreId"] = "d2"
 	for _, test := range []struct {
@@ -93,8 +94,10 @@ func TestRead(t *testing.T) {
 	}{
 		{"created as wanted", cfn.RequestCreate, properties(), nil, nil},
 		{"created otherwise", cfn.RequestCreate, renamed, nil, []string{"DatastoreName", "FineGrainedAuthorizationEnabled"}},
-		{"created by something else", cfn.RequestCreate, adopted, nil, []string{"DatastoreName", "AuthorizationStrategy",
-			"FineGrainedAuthorizationEnabled", "IdpLambdaArn", "Metadata"}},
+		{"created, to be compared", cfn.RequestCreate, applied, nil, all},
+		{"to be compared", cfn.RequestUpdate, applied, properties(), all},
+		{"compared before", cfn.RequestUpdate, applied, applied, nil},
+		{"back from a comparison", cfn.RequestUpdate, properties(), applied, nil},
 		{"update of nothing", cfn.RequestUpdate, with("https://b/t"), with("https://b/t"), nil},
 		{"update", cfn.RequestUpdate, with("https://c/t"), with("https://b/t"), []string{"token_endpoint"}},
 		{"back to what it was created with", cfn.RequestUpdate, properties(), with("https://b/t"), []string{"token_endpoint"}},

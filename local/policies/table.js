@@ -43,6 +43,7 @@ const own = (suffix) => (d) => {
 }
 export const principals = {
   'the function': own('Lambda-Role'),
+  'the settings function': own('Settings-Role'),
   'the service role': own('Role-for-HealthLake'),
   'an administrator': () => ({ ...role('Admin'), policies: [everything] }),
   'the account itself': () => ({ principal: `arn:aws:iam::${account}:root`, account, policies: [everything] }),
@@ -64,6 +65,7 @@ const logs = (group) => `arn:aws:logs:${region}:${account}:log-group:${group}:lo
 export const resources = {
   'the topic': (d) => d.arn.topic,
   'the execution role': (d) => `arn:aws:iam::${account}:role/${d.context.prefix}Lambda-Role`,
+  "the settings function's role": (d) => `arn:aws:iam::${account}:role/${d.context.prefix}Settings-Role`,
   'the service role': (d) => `arn:aws:iam::${account}:role/${d.context.prefix}Role-for-HealthLake`,
   'the secret': (d) => d.arn.secret,
   'another secret': () => `arn:aws:secretsmanager:${region}:${account}:secret:payroll-AbCdEf`,
@@ -75,6 +77,7 @@ export const resources = {
   'the function': (d) => d.arn.alias.replace(/:live$/, ''),
   'its version 1': (d) => d.arn.alias.replace(/live$/, '1'),
   'its log': (d) => logs(`/aws/lambda/${d.context.prefix}checkToken`),
+  "the settings function's log": (d) => logs(`/aws/lambda/${d.context.prefix}datastoreSettings`),
   'another log': () => logs('/aws/lambda/payroll'),
 }
 // A key that somebody brings has the policy that KMS gives to a new one: the account's IAM policies decide.
@@ -144,6 +147,31 @@ const executionRole = [
   ['the service role', 'may not', 'sts:AssumeRole', 'the execution role'],
   ['an administrator', 'may not', 'sts:AssumeRole', 'the execution role'],
   ['another account', 'may not', 'sts:AssumeRole', 'the execution role'],
+]
+
+const settingsRole = [
+  ['lambda', 'may', 'sts:AssumeRole', "the settings function's role"],
+  ['healthlake', 'may not', 'sts:AssumeRole', "the settings function's role", source(account, datastore(account))],
+  ['the function', 'may not', 'sts:AssumeRole', "the settings function's role"],
+  ['an administrator', 'may not', 'sts:AssumeRole', "the settings function's role"],
+]
+
+// It changes the settings of one datastore, and reaches no record, no secret and no other function.
+const settings = (known) => [
+  ['the settings function', 'may', 'healthlake:DescribeFHIRDatastore', 'the datastore'],
+  ['the settings function', 'may', 'healthlake:UpdateFHIRDatastore', 'the datastore'],
+  ['the settings function', 'may not', 'healthlake:DescribeFHIRDatastore', 'another datastore'],
+  ['the settings function', 'may not', 'healthlake:UpdateFHIRDatastore', 'another datastore'],
+  ...known.filter((name) => !['DescribeFHIRDatastore', 'UpdateFHIRDatastore'].includes(name))
+    .map((name) => ['the settings function', 'may not', `healthlake:${name}`, 'the datastore']),
+  ['the settings function', 'may not', 'sts:AssumeRole', 'the service role'],
+  ['the settings function', 'may not', 'secretsmanager:GetSecretValue', 'the secret'],
+  ['the settings function', 'may not', 'lambda:InvokeFunction', 'the alias'],
+  ['the settings function', 'may not', 'kms:Decrypt', 'the key', healthLake],
+  ['the settings function', 'may', 'logs:CreateLogStream', "the settings function's log"],
+  ['the settings function', 'may', 'logs:PutLogEvents', "the settings function's log"],
+  ['the settings function', 'may not', 'logs:PutLogEvents', 'its log'],
+  ['the function', 'may not', 'logs:PutLogEvents', "the settings function's log"],
 ]
 
 const serviceRole = [
@@ -275,7 +303,7 @@ const log = [
 
 // sections returns the rows by the deployments that they apply to. known are all actions that HealthLake has on a datastore.
 export const sections = (known) => [
-  [always, [...executionRole, ...serviceRole, ...secret, ...records, ...alias, ...log]],
+  [always, [...executionRole, ...settingsRole, ...serviceRole, ...secret, ...records, ...alias, ...log]],
   [withAlarms, topic],
   [withAdmins, secretWithAdmins],
   [withoutAdmins, secretWithoutAdmins],
@@ -283,6 +311,7 @@ export const sections = (known) => [
   [withoutKey, noKey],
   [adminsUseKey, keyOfAdmins],
   [(d) => !adminsUseKey(d), [['the admin role', 'may not', 'kms:Decrypt', 'the key', forSecret('the secret')]]],
+  [always, settings(known)],
   [always, fhir(reading, 'may', 'the datastore')],
   [readWrite, fhir(writing, 'may', 'the datastore')],
   [readOnly, fhir(writing, 'may not', 'the datastore')],
