@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
 """Starts the local AWS on a loopback port and prints its address as the first line of output.
 
-    server.py [--port PORT]        PORT 0 (default): any free one
-              [--functions URL]    where Lambda functions run: an invocation is posted to URL/<function name>
-    server.py --check              only say whether everything is installed that it needs
+    server.py [--port PORT]    PORT 0 (default): any free one
+    server.py --check          only say whether everything is installed that it needs
 
-It ends on SIGTERM or SIGINT, and when its standard input is closed: it never outlives the process that started it.
+It ends on SIGTERM or SIGINT, and when its standard input is closed: it never outlives the process that started it. Nor
+do the functions that it runs.
 """
 
 import argparse
@@ -20,7 +20,6 @@ MOTO = "5.2"
 def main():
     parser = argparse.ArgumentParser(description="A local AWS for this project's deployment.")
     parser.add_argument("--port", type=int, default=0, help="port on 127.0.0.1; 0 for any free one")
-    parser.add_argument("--functions", metavar="URL", help="where functions run; without it none can be invoked")
     parser.add_argument("--check", action="store_true", help="only check that what it needs is installed")
     arguments = parser.parse_args()
     try:
@@ -43,22 +42,27 @@ def main():
     from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
     import localaws.install
+    from localaws import sandbox
     from localaws.api import Application
 
     localaws.install.install()
-    application = Application(DomainDispatcherApplication(create_backend_app), arguments.functions)
+    application = Application(DomainDispatcherApplication(create_backend_app))
     server = make_server("127.0.0.1", arguments.port, application, threaded=True)
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: os._exit(0))
+        signal.signal(number, lambda *_: sys.exit())
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    print(f"http://127.0.0.1:{server.server_port}", flush=True)
-    server.serve_forever()
+    sandbox.endpoint = f"http://127.0.0.1:{server.server_port}"
+    print(sandbox.endpoint, flush=True)
+    try:
+        server.serve_forever()
+    finally:
+        sandbox.stop()
 
 
 def _end_with_parent():
     while sys.stdin.buffer.read(4096):
         pass
-    os._exit(0)
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 if __name__ == "__main__":

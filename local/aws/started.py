@@ -14,12 +14,10 @@ _SERVER = Path(__file__).with_name("server.py")
 class Started(unittest.TestCase):
     """One server for the tests of a class: they share its state and use names of their own."""
 
-    ARGUMENTS = ()
-
     @classmethod
     def setUpClass(cls):
         cls.process = subprocess.Popen(
-            [sys.executable, "-W", "ignore", "-B", str(_SERVER), *cls.ARGUMENTS],
+            [sys.executable, "-W", "ignore", "-B", str(_SERVER)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,

@@ -76,7 +76,8 @@ class Adoption(Started):
         self.assertEqual(made, self.id())
         events = self.cloudformation.describe_stack_events(StackName=self.stack)["StackEvents"]
         self.assertEqual(
-            ["IMPORT_COMPLETE", "IMPORT_IN_PROGRESS", "REVIEW_IN_PROGRESS"], [e["ResourceStatus"] for e in events]
+            ["IMPORT_COMPLETE", "IMPORT_COMPLETE", "IMPORT_IN_PROGRESS", "REVIEW_IN_PROGRESS"],
+            [e["ResourceStatus"] for e in events],
         )
 
     def test_then_it_is_the_stacks_own(self):

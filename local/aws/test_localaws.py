@@ -10,7 +10,6 @@ import zipfile
 os.environ.update(AWS_ACCESS_KEY_ID="local", AWS_SECRET_ACCESS_KEY="local", AWS_DEFAULT_REGION="us-east-1")
 
 import boto3  # noqa: E402
-from botocore.exceptions import ClientError  # noqa: E402
 from moto import mock_aws  # noqa: E402
 from werkzeug.test import Client  # noqa: E402
 
@@ -116,11 +115,18 @@ class CloudFormation(unittest.TestCase):
             StackName=name, ChangeSetName="deploy", ChangeSetType=kind, TemplateBody=json.dumps(body)
         )
         self.cloudformation.execute_change_set(ChangeSetName=change_set["Id"])
-        self.existing.add(name)
+        status = self.cloudformation.describe_stacks(StackName=change_set["StackId"])["Stacks"][0]["StackStatus"]
+        if status == "ROLLBACK_COMPLETE":
+            self.cloudformation.delete_stack(StackName=name)
+        else:
+            self.existing.add(name)
+        events = self.cloudformation.describe_stack_events(StackName=change_set["StackId"])["StackEvents"]
+        return status, [e.get("ResourceStatusReason") for e in events if e["ResourceStatus"].endswith("FAILED")]
 
     def refused(self, body, because, name="stack"):
-        with self.assertRaisesRegex(ClientError, because):
-            self.deploy(body, name)
+        status, reasons = self.deploy(body, name)
+        self.assertIn(status, ("UPDATE_ROLLBACK_COMPLETE", "ROLLBACK_COMPLETE"))
+        self.assertRegex(str(reasons), because)
 
     def physical_ids(self, name="stack"):
         resources = self.cloudformation.describe_stack_resources(StackName=name)["StackResources"]
@@ -220,8 +226,9 @@ class CloudFormation(unittest.TestCase):
         policy = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "s3:*", "Resource": "*"}]}
         properties = {"PolicyDocument": policy, "Description": {"Fn::ImportValue": "alias"}}
         self.deploy({"Resources": {"P": {"Type": "AWS::IAM::ManagedPolicy", "Properties": properties}}}, "user")
-        with self.assertRaisesRegex(ClientError, "Cannot delete export alias as it is in use by user"):
-            self.cloudformation.delete_stack(StackName="stack")
+        self.cloudformation.delete_stack(StackName="stack")
+        events = self.cloudformation.describe_stack_events(StackName="stack")["StackEvents"]
+        self.assertEqual("Cannot delete export alias as it is in use by user", events[1]["ResourceStatusReason"])
         body["Resources"]["Alias"]["Properties"]["Name"] = "other"
         self.refused(body, "Cannot update export alias as it is in use by user")
 

@@ -52,17 +52,13 @@ func (t *tour) deployment(ctx context.Context) bool {
 		about: "Nobody is asked here whether a role may be made: CDK_REQUIRE_APPROVAL is set to never.", command: makeDeploy,
 		wants: []string{"✅  sof-hl-Roles", "✅  sof-hl-Secret", "✅  sof-hl-CheckToken", "✅  sof-hl-Datastore",
 			"sof-hl-Datastore.DiscoveryDocumentUrl = https://healthlake."},
-	}) && t.steps.do(ctx, "run what was deployed", func(ctx context.Context) error {
+	}) && t.steps.do(ctx, "read back what was deployed", func(ctx context.Context) error {
 		d, err := t.readBack(ctx, t.prefix)
 		if err != nil {
 			return err
 		}
 		t.id = d.datastore.DatastoreId
-		f, err := t.start(ctx, "tour", d)
-		if err != nil {
-			return err
-		}
-		return t.lambda.run(ctx, d.function.FunctionName, f)
+		return nil
 	}) && t.take(ctx, stop{about: "From now on preflight knows the names as its own.", command: "make preflight",
 		last: 13, wants: []string{"failed 0,", "ok       AWS secret", "ok       AWS function"}})
 }

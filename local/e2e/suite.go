@@ -128,7 +128,7 @@ func (s *suite) prepare(ctx context.Context) bool {
 			return oidcprovider.Install(ctx, s.group, s.root, s.env)
 		}),
 		s.steps.begun(ctx, "start the local AWS", func(ctx context.Context) (err error) {
-			s.aws, err = awslocal.Start(ctx, s.group, s.root, s.python, "", s.env)
+			s.aws, err = awslocal.Start(ctx, s.group, s.root, s.python, s.env)
 			return err
 		}),
 	}

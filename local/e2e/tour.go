@@ -25,7 +25,6 @@ import (
 // own, from a context with little more than an issuer in it to the removal of everything.
 type tour struct {
 	*suite
-	lambda     *lambda
 	documented map[string]shown // by command
 	tried      map[string]bool
 	part       string
@@ -81,9 +80,6 @@ func (s *suite) tryCommands(ctx context.Context) {
 	t := &tour{prefix: "sof-hl-", tried: map[string]bool{}}
 	s.steps.in("The documents' commands, typed as a new user would")
 	defer func() {
-		if t.lambda != nil {
-			t.lambda.close()
-		}
 		if t.suite != nil {
 			t.stopFunctions()
 			maps.Copy(s.functionLogs, t.functionLogs)
@@ -108,13 +104,9 @@ func (t *tour) prepare(ctx context.Context, s *suite) (err error) {
 	if t.documented, err = documented(s.root); err != nil {
 		return err
 	}
-	if t.lambda, err = newLambda(); err != nil {
+	if t.aws, err = awslocal.Start(ctx, s.group, s.root, s.python, s.env); err != nil {
 		return err
 	}
-	if t.aws, err = awslocal.Start(ctx, s.group, s.root, s.python, t.lambda.url, s.env); err != nil {
-		return err
-	}
-	t.lambda.aws = t.aws
 	for _, v := range s.versions {
 		if v[0] == awsCLI {
 			if _, err := fmt.Sscanf(v[1], "%d.", &t.cli); err != nil {

@@ -1,5 +1,5 @@
 """The API calls that moto does not know: HealthLake, the policy of a function's alias, provisioned concurrency, Lambda's
-limits, and the one that it would carry out in Docker: a function's invocation."""
+limits, the responses of custom resources, and the one that it would carry out in Docker: a function's invocation."""
 
 import json
 import re
@@ -8,7 +8,7 @@ from urllib.parse import parse_qs
 from moto.awslambda.models import lambda_backends
 from moto.core import DEFAULT_ACCOUNT_ID
 
-from . import function, healthlake, invocation
+from . import custom, function, healthlake, invocation
 from .resource import Rejected
 
 _POLICY = re.compile(r"/2015-03-31/functions/([^/]+)/policy/?")
@@ -18,12 +18,10 @@ _INVOCATION = re.compile(r"/2015-03-31/functions/([^/]+)/invocations/?")
 
 
 class Application:
-    """A WSGI application that answers these calls and hands every other one to moto's. Where functions run is the base
-    of their URLs, or None."""
+    """A WSGI application that answers these calls and hands every other one to moto's."""
 
-    def __init__(self, moto, functions=None):
+    def __init__(self, moto):
         self.moto = moto
-        self.functions = functions
 
     def __call__(self, environ, start_response):
         answer = self._answer(environ)
@@ -42,10 +40,13 @@ class Application:
         if target.startswith("HealthLake."):
             return _healthlake(target.split(".")[1], json.loads(_body(environ) or b"{}"), region)
         path = environ.get("PATH_INFO", "")
+        if environ["REQUEST_METHOD"] == "PUT" and path.startswith(custom.RESPONSE):
+            custom.respond(path, _body(environ))
+            return "200 OK", {}
         qualifier = parse_qs(environ.get("QUERY_STRING", "")).get("Qualifier", [None])[0]
         if environ["REQUEST_METHOD"] == "POST" and (match := _INVOCATION.fullmatch(path)):
             kind = environ.get("HTTP_X_AMZ_INVOCATION_TYPE", "RequestResponse")
-            return _invoke(self.functions, region, match[1], qualifier, kind, _body(environ))
+            return _invoke(region, match[1], qualifier, kind, _body(environ))
         if environ["REQUEST_METHOD"] == "GET" and _LIMITS.fullmatch(path):
             return _limits(region)
         if environ["REQUEST_METHOD"] == "GET" and qualifier:
@@ -73,10 +74,12 @@ def _healthlake(operation, request, region):
     if operation == "CreateFHIRDatastore":
         return _create_datastore(request, region)
     datastore = known.get(request.get("DatastoreId"))
-    if datastore is None and operation in ("DescribeFHIRDatastore", "DeleteFHIRDatastore"):
+    if datastore is None and operation in ("DescribeFHIRDatastore", "UpdateFHIRDatastore", "DeleteFHIRDatastore"):
         return _error("ResourceNotFoundException", f"Datastore not found: {request.get('DatastoreId')}")
     if operation == "DescribeFHIRDatastore":
         return "200 OK", {"DatastoreProperties": datastore.describe()}
+    if operation == "UpdateFHIRDatastore":
+        return _update_datastore(datastore, request)
     if operation == "DeleteFHIRDatastore":
         datastore.remove()
         return "200 OK", {**datastore.attributes(), "DatastoreStatus": "DELETING"}
@@ -93,6 +96,16 @@ def _create_datastore(request, region):
     except Rejected as error:
         return _error("ValidationException", str(error))
     return "200 OK", {**datastore.attributes(), "DatastoreStatus": "CREATING"}
+
+
+def _update_datastore(datastore, request):
+    try:
+        datastore.update_in_place(request)
+    except healthlake.Conflict as error:
+        return _error("ConflictException", str(error))
+    except Rejected as error:
+        return _error("ValidationException", str(error))
+    return "200 OK", {"DatastoreProperties": datastore.describe()}
 
 
 def _invoke(*arguments):

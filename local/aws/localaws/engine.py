@@ -8,12 +8,12 @@ change set made. The rules here are those of the CloudFormation user guide ("Upd
 - create and update in the order of dependencies, comparing property values with every reference resolved;
 - a change of a create-only property makes a new resource, and what points at the old one is updated to the new one;
 - then an export that another stack imports may neither have changed nor gone;
-- only then old and removed resources are deleted, in the opposite order, unless their policy retains them.
-
-There is no rollback: a refusal ends the deployment with the reason, and the state stays as it is for a look at it.
+- only then old and removed resources are deleted, in the opposite order, unless their policy retains them;
+- a refusal rolls back: resources get their old properties again, and new resources are deleted.
 """
 
 import re
+import threading
 from dataclasses import dataclass
 
 from moto.cloudformation import models, parsing, responses
@@ -25,6 +25,9 @@ from .resource import Rejected, Resource
 
 # Resource types that exist in CloudFormation but make nothing.
 _NOTHING = {"AWS::CDK::Metadata"}
+
+# How long an API call waits, in seconds, for what it has begun: the CDK looks only every few seconds.
+_PATIENCE = 20
 
 _types = {}
 
@@ -43,6 +46,7 @@ def install(types):
     parsing.parse_and_create_resource = _create_lazily
     backend = models.CloudFormationBackend
     backend.execute_change_set = _execute_change_set
+    backend.create_change_set = _checking_parameters(backend.create_change_set)
     backend.delete_change_set = _delete_change_set
     backend.describe_change_set = _describe_change_set
     backend.delete_stack = _delete_stack
@@ -63,7 +67,7 @@ def install(types):
 
 def type_named(name):
     """The resource type of that name, or None if it is not one of those given."""
-    return _types.get(name)
+    return _types.get("AWS::CloudFormation::CustomResource" if name.startswith("Custom::") else name)
 
 
 def _refuse_direct(self, *args, **kwargs):
@@ -78,26 +82,89 @@ def _given_parameters(stack):
     return {**defaults, **stack.resource_map.input_parameters}
 
 
+def _checking_parameters(create_change_set):
+    def checked(self, *args, parameters, **kwargs):
+        for name, value in parameters.items():
+            if len(str(value).encode()) > 4096:  # user guide, "CloudFormation quotas"
+                raise ValidationError(message=f"Parameter {name} has more than 4096 bytes")
+        return create_change_set(self, *args, parameters=parameters, **kwargs)
+
+    return checked
+
+
 def _execute_change_set(self, change_set_name, stack_name=None):
+    """Returns before everything is done if that takes long, as AWS always does: stack and events say what came of it."""
     change_set = self.describe_change_set(change_set_name)
     stack = self.stacks[change_set.stack_id]
-    verb = change_set.change_set_type
-    stack._add_stack_event(f"{verb}_IN_PROGRESS", resource_status_reason="User Initiated")
-    try:
-        _deploy(self, stack, change_set.template_dict, change_set.parameters, getattr(change_set, "imports", {}))
-    except ValidationError as refusal:
-        stack.status = "IMPORT_ROLLBACK_FAILED" if verb == "IMPORT" else f"{verb}_FAILED"
-        stack._add_stack_event(stack.status, resource_status_reason=str(refusal))
-        raise
-    stack.template = change_set.template
-    stack.template_dict = change_set.template_dict
-    stack.description = change_set.template_dict.get("Description")
-    stack.parameters = change_set.parameters
-    stack.status = f"{verb}_COMPLETE"
-    stack._add_stack_event(stack.status)
+    if stack.status.endswith("_IN_PROGRESS") and stack.status != "REVIEW_IN_PROGRESS":
+        raise ValidationError(message=f"Stack:{stack.stack_id} is in {stack.status} state and can not be updated.")
     # AWS forgets a change set that was carried out; moto would find this one again for the next stack, since the CDK
     # gives all its change sets the same name.
     del self.change_sets[change_set.change_set_id]
+    _set_status(stack, f"{change_set.change_set_type}_IN_PROGRESS", "User Initiated")
+    _in_background(lambda: _carry_out(self, stack, change_set))
+
+
+def _in_background(work):
+    thread = threading.Thread(target=work, daemon=True)
+    thread.start()
+    thread.join(_PATIENCE)
+
+
+def _set_status(stack, status, reason=None):
+    stack.status = status
+    stack._add_stack_event(status, resource_status_reason=reason)
+
+
+def _carry_out(backend, stack, change_set):
+    verb, resources = change_set.change_set_type, stack.resource_map
+    before, previous = dict(deployed_in(resources)), (resources._template, resources.input_parameters)
+    replaced = []
+    resources.stack, resources.imports = stack, getattr(change_set, "imports", {})
+    try:
+        _converge(backend, stack, change_set.template_dict, change_set.parameters, replaced)
+    except Exception as refusal:
+        if not isinstance(refusal, ValidationError):  # not of a resource, which has its own event
+            stack._add_stack_event(f"{verb}_FAILED", resource_status_reason=str(refusal))
+        _roll_back(backend, stack, verb, before, previous, replaced, str(refusal))
+        return
+    wanted = {n for n, d in change_set.template_dict["Resources"].items() if _is_wanted(resources, d)}
+    left = [_forget(resources, name) for name in _reversed_order(before) if name not in wanted]
+    for old, policy in [(o, "UpdateReplacePolicy") for _, o in reversed(replaced)] + [(o, "DeletionPolicy") for o in left]:
+        if old.definition.get(policy) != "Retain":
+            try:
+                _remove(resources, old)
+            except ValidationError:  # AWS tries again, and leaves it: what is wanted is there
+                pass
+    stack.template, stack.template_dict = change_set.template, change_set.template_dict
+    stack.description = change_set.template_dict.get("Description")
+    stack.parameters = change_set.parameters
+    _set_status(stack, f"{verb}_COMPLETE")
+
+
+def _roll_back(backend, stack, verb, before, previous, replaced, reason):
+    """Brings back what was there before: the old properties, then the old resources in the place of the new ones."""
+    resources, rollback = stack.resource_map, "ROLLBACK" if verb == "CREATE" else f"{verb}_ROLLBACK"
+    _set_status(stack, f"{rollback}_IN_PROGRESS", reason)
+    deployed = deployed_in(resources)
+    discarded = []
+    for name, old in reversed(replaced):
+        if deployed[name] is not old:
+            discarded.append(deployed[name])
+        deployed[name], resources._parsed_resources[name] = old, old.resource
+    created = [name for name in _reversed_order(deployed) if name not in before and name not in resources.imports]
+    try:
+        if before:
+            _converge(backend, stack, *previous, [])
+        for old in discarded + [_forget(resources, name) for name in created]:
+            if old.definition.get("DeletionPolicy") != "Retain":
+                _remove(resources, old)
+    except ValidationError as refusal:
+        _set_status(stack, f"{rollback}_FAILED", str(refusal))
+        return
+    for name in resources.imports:
+        _forget(resources, name)
+    _set_status(stack, f"{rollback}_COMPLETE")
 
 
 class _ChangeSetNotFound(CloudFormationError):
@@ -120,68 +187,72 @@ def _delete_change_set(self, change_set_name):
             del self.change_sets[arn]  # and no error where there is none, as in AWS
 
 
-def _deploy(backend, stack, template, parameters, imports):
+def _converge(backend, stack, template, parameters, replaced):
+    """Creates and updates what the template has. Resources that are replaced, and stay for now, are added to replaced
+    with their names."""
     resources = stack.resource_map
-    resources.imports = imports
-    deployed = deployed_in(resources)
-    before = dict(deployed)
-    definitions = template["Resources"]
+    before = dict(deployed_in(resources))
+    definitions = template.get("Resources", {})
 
     resources._template = template
     resources._resource_json_map = definitions
     resources.cross_stack_resources = backend.exports
-    resources.input_parameters = parameters
+    resources.input_parameters, resources.resolved_parameters = parameters, {}
     resources.load_mapping()
     resources.load_parameters()
     resources.load_conditions()
 
-    replaced = []
-    wanted = [name for name in _dependency_order(definitions) if _is_wanted(resources, definitions[name])]
-    for name in wanted:
-        old = before.get(name)
-        if old is None or old.definition["Type"] != definitions[name]["Type"]:
-            resources._parsed_resources.pop(name, None)
-            resources[name]  # creates it
-            if old is not None:
-                replaced.append(old)
+    for name in _dependency_order(definitions):
+        if not _is_wanted(resources, definitions[name]):
             continue
-        with _naming(name, definitions[name]):
-            if _update(resources, name, definitions[name], old):
-                replaced.append(old)
+        old = before.get(name)
+        if old is None:
+            resources[name]  # creates it
+        else:
+            _update(resources, name, definitions[name], old, replaced)
 
     stack.template_dict = template
     stack.output_map = models.OutputMap(resources, template, stack.stack_id)
-    with _naming("Outputs", {"Type": "stack outputs"}):
+    with _naming(resources, "Outputs", {"Type": "stack outputs"}):
         _publish_exports(backend, stack)
-
-    for old in reversed(replaced):
-        if old.definition.get("UpdateReplacePolicy") != "Retain":
-            _remove(resources, old)
-    removed = [name for name in before if name not in wanted]
-    order = {name: i for i, name in enumerate(_dependency_order({n: before[n].definition for n in before}))}
-    for name in sorted(removed, key=lambda n: -order[n]):
-        resources._parsed_resources.pop(name, None)
-        deployed.pop(name, None)
-        if before[name].definition.get("DeletionPolicy") != "Retain":
-            _remove(resources, before[name])
 
 
 def _delete_stack(self, name_or_stack_id):
     stack = next((s for s in self.stacks.values() if name_or_stack_id in (s.stack_id, s.name)), None)
     if stack is None:
         return  # AWS does not mind either
-    stack._add_stack_event("DELETE_IN_PROGRESS", resource_status_reason="User Initiated")
-    for export in stack.exports:
-        _refuse_if_imported(self, stack, export.name, "delete")
-    deployed = deployed_in(stack.resource_map)
-    for name in reversed(_dependency_order({n: deployed[n].definition for n in deployed})):
-        if deployed[name].definition.get("DeletionPolicy") not in ("Retain", "RetainExceptOnCreate"):
-            _remove(stack.resource_map, deployed[name])
-    for name in [n for n, e in self.exports.items() if e.exporting_stack_id == stack.stack_id]:
-        del self.exports[name]
-    stack.status = "DELETE_COMPLETE"
-    stack._add_stack_event("DELETE_COMPLETE")
-    self.deleted_stacks[stack.stack_id] = self.stacks.pop(stack.stack_id)
+    _set_status(stack, "DELETE_IN_PROGRESS", "User Initiated")
+    _in_background(lambda: _carry_out_deletion(self, stack))
+
+
+def _carry_out_deletion(backend, stack):
+    resources = stack.resource_map
+    resources.stack = stack
+    deployed = deployed_in(resources)
+    try:
+        with _naming(resources, stack.name, {"Type": "AWS::CloudFormation::Stack"}, "DELETE"):
+            for export in stack.exports:
+                _refuse_if_imported(backend, stack, export.name, "delete")
+        for name in _reversed_order(deployed):
+            if deployed[name].definition.get("DeletionPolicy") not in ("Retain", "RetainExceptOnCreate"):
+                _remove(resources, deployed[name])
+            _forget(resources, name)
+    except ValidationError as refusal:
+        _set_status(stack, "DELETE_FAILED", str(refusal))
+        return
+    for name in [n for n, e in backend.exports.items() if e.exporting_stack_id == stack.stack_id]:
+        del backend.exports[name]
+    _set_status(stack, "DELETE_COMPLETE")
+    backend.deleted_stacks[stack.stack_id] = backend.stacks.pop(stack.stack_id)
+
+
+def _forget(resources, name):
+    resources._parsed_resources.pop(name, None)
+    return deployed_in(resources).pop(name, None)
+
+
+def _reversed_order(deployed):
+    return reversed(_dependency_order({name: one.definition for name, one in deployed.items()}))
 
 
 def deployed_in(resources):
@@ -200,13 +271,15 @@ def _create_lazily(logical_id, definition, resources, account_id, region_name):
     """moto calls this for a resource that is not there yet, also when another one's property refers to it."""
     if not _is_wanted(resources, definition):
         return None
-    with _naming(logical_id, definition):
+    done = "CREATE_COMPLETE"
+    with _naming(resources, logical_id, definition):
         properties = parsing.clean_json(definition.get("Properties", {}), resources)
         if logical_id in resources.imports:
-            resource = _adopt(resources, logical_id)
+            resource, done = _adopt(resources, logical_id), "IMPORT_COMPLETE"
         else:
             resource = _create(resources, logical_id, definition, properties)
     deployed_in(resources)[logical_id] = _Deployed(definition, properties, resource)
+    _event(resources, logical_id, definition, done)
     return resource
 
 
@@ -219,9 +292,10 @@ def _adopt(resources, logical_id):
 
 def _create(resources, logical_id, definition, properties):
     account, region, kind = resources._account_id, resources._region_name, definition["Type"]
-    if kind in _types:
-        _types[kind].check(properties)
-        resource = _types[kind](account, region, resources.stack_id, logical_id, properties)
+    if (cls := type_named(kind)) is not None:
+        cls.check(properties)
+        resource = cls(account, region, resources.stack_id, logical_id, properties)
+        resource.cf_resource_type = kind
         resource.create()
         return resource
     if parsing.resource_class_from_type(kind) is None:
@@ -235,35 +309,63 @@ def _create(resources, logical_id, definition, properties):
     return resource
 
 
-def _update(resources, name, definition, old):
-    """Brings one resource to its new definition; reports whether that took a new resource."""
-    properties = parsing.clean_json(definition.get("Properties", {}), resources)
-    changed = {k for k in old.properties.keys() | properties.keys() if old.properties.get(k) != properties.get(k)}
-    resource, replaced = old.resource, False
-    if changed and isinstance(resource, Resource):
-        resource.check(properties)
-        if changed & resource.CREATE_ONLY:
-            resource, replaced = _create(resources, name, definition, properties), True
-        else:
-            resource.update(properties)
-            resource.properties = properties
-    elif changed:
-        resource = parsing.parse_and_update_resource(
-            name, definition, resources, resources._account_id, resources._region_name
-        )
-        if resource is None:
-            raise Rejected("the local AWS cannot update this resource type: " + ", ".join(sorted(changed)))
+def _update(resources, name, definition, old, replaced):
+    """Brings one resource to its new definition."""
+    deployed = deployed_in(resources)
+    with _naming(resources, name, definition):
+        properties = parsing.clean_json(definition.get("Properties", {}), resources)
+        changed = {k for k in old.properties.keys() | properties.keys() if old.properties.get(k) != properties.get(k)}
+        resource, other_type = old.resource, old.definition["Type"] != definition["Type"]
+        if other_type or (changed and isinstance(resource, Resource) and changed & resource.CREATE_ONLY):
+            resource = _create(resources, name, definition, properties)
+            replaced.append((name, old))
+        elif changed and isinstance(resource, Resource):
+            resource.check(properties)
+            # Also where the update fails: then the rollback sends the old properties.
+            deployed[name] = _Deployed(definition, properties, resource)
+            try:
+                former = resource.update(properties)
+            finally:
+                resource.properties = properties
+            if former is not None:
+                replaced.append((name, _Deployed(old.definition, old.properties, former)))
+        elif changed:
+            resource = parsing.parse_and_update_resource(
+                name, definition, resources, resources._account_id, resources._region_name
+            )
+            if resource is None:
+                raise Rejected("the local AWS cannot update this resource type: " + ", ".join(sorted(changed)))
     resources._parsed_resources[name] = resource
-    deployed_in(resources)[name] = _Deployed(definition, properties, resource)
-    return replaced
+    deployed[name] = _Deployed(definition, properties, resource)
+    if changed or other_type:
+        _event(resources, name, definition, "UPDATE_COMPLETE")
 
 
 def _remove(resources, old):
-    with _naming(old.resource.logical_resource_id, old.definition):
+    name = old.resource.logical_resource_id
+    with _naming(resources, name, old.definition, "DELETE"):
         if isinstance(old.resource, Resource):
             old.resource.remove()
         else:
             resources._delete_resource(old.resource, old.definition)
+    _event(resources, name, old.definition, "DELETE_COMPLETE", physical_id=old.resource.physical_resource_id)
+
+
+def _event(resources, name, definition, status, reason=None, physical_id=None):
+    deployed = deployed_in(resources).get(name)
+    stack = resources.stack
+    stack.events.append(
+        models.Event(
+            stack_id=stack.stack_id,
+            stack_name=stack.name,
+            logical_resource_id=name,
+            physical_resource_id=physical_id or (deployed.resource.physical_resource_id if deployed else ""),
+            resource_type=definition["Type"],
+            resource_status=status,
+            resource_status_reason=reason,
+            resource_properties=None,
+        )
+    )
 
 
 def _publish_exports(backend, stack):
@@ -285,7 +387,7 @@ def _publish_exports(backend, stack):
 def _refuse_if_imported(backend, stack, export, verb):
     for other in backend.stacks.values():
         if other is not stack and export in _imports(other.template_dict):
-            raise ValidationError(message=f"Cannot {verb} export {export} as it is in use by {other.name}")
+            raise Rejected(f"Cannot {verb} export {export} as it is in use by {other.name}")
 
 
 def _imports(value):
@@ -306,7 +408,7 @@ def _dependency_order(definitions):
         if name in order or name not in definitions:
             return
         if name in visiting:
-            raise ValidationError(message=f"Circular dependency between resources: {', '.join(sorted(visiting))}")
+            raise Rejected(f"Circular dependency between resources: {', '.join(sorted(visiting))}")
         visiting.add(name)
         for reference in _references(definitions[name]):
             visit(reference)
@@ -344,10 +446,10 @@ def _references(definition):
 
 
 class _naming:
-    """Turns a refusal into CloudFormation's error, with the resource's name in it."""
+    """Turns a refusal into CloudFormation's error, with the resource's name in it, and into the stack's event."""
 
-    def __init__(self, logical_id, definition):
-        self.what = f"{logical_id} ({definition['Type']})"
+    def __init__(self, resources, logical_id, definition, verb=None):
+        self.resources, self.logical_id, self.definition, self.verb = resources, logical_id, definition, verb
 
     def __enter__(self):
         return self
@@ -358,4 +460,6 @@ class _naming:
         text = getattr(error, "message", None) or str(error)
         if not isinstance(error, (Rejected, AWSError, ServiceException, HTTPException)):
             text = f"{type(error).__name__}: {error}"
-        raise ValidationError(message=f"{self.what}: {text}") from error
+        verb = self.verb or ("UPDATE" if self.logical_id in deployed_in(self.resources) else "CREATE")
+        _event(self.resources, self.logical_id, self.definition, f"{verb}_FAILED", text)
+        raise ValidationError(message=f"{self.logical_id} ({self.definition['Type']}): {text}") from error

@@ -46,6 +46,7 @@ class Function(Resource):
         spec = {**copy.deepcopy(self.properties), "FunctionName": name, "Tags": self.tags(self.properties)}
         self.function = functions.create_function(spec)
         self.function.last_version = 0
+        self._set_log_group(self.properties)
         self.physical_resource_id = name
 
     def update(self, properties):
@@ -65,7 +66,12 @@ class Function(Resource):
         f.reserved_concurrency = properties.get("ReservedConcurrentExecutions")
         f.tracing_config = properties.get("TracingConfig") or {"Mode": "PassThrough"}
         f.tags = self.tags(properties)
+        self._set_log_group(properties)
         f.code_or_config_updated = True
+
+    def _set_log_group(self, properties):
+        default = f"/aws/lambda/{self.function.function_name}"
+        self.function.logs_group_name = properties.get("LoggingConfig", {}).get("LogGroup", default)
 
     def remove(self):
         _backend(self).delete_function(self.physical_resource_id)

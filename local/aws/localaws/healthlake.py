@@ -1,6 +1,8 @@
 """AWS::HealthLake::FHIRDatastore, which moto does not have at all."""
 
+import copy
 import json
+import time
 from urllib.parse import urlparse
 
 from moto.awslambda.models import lambda_backends
@@ -12,6 +14,9 @@ from .resource import Rejected, Resource, require, require_match, tag_map
 # The datastores, also those that CloudFormation retains: (account, region) -> id -> Datastore.
 datastores = {}
 
+# How long an update in place takes, in seconds. HealthLake says "at once".
+_UPDATE = 1
+
 _STRATEGIES = ("SMART_ON_FHIR", "SMART_ON_FHIR_V1", "AWS_AUTH")
 _LAMBDA_ARN = (
     r"arn:aws[-a-z]*:lambda:[a-z]{2}-[a-z]+-\d{1}:\d{12}:function:[a-zA-Z0-9\-_\.]+(:(\$LATEST|[a-zA-Z0-9\-_]+))?"
@@ -20,8 +25,13 @@ _LISTS = ("capabilities", "grant_types_supported", "code_challenge_methods_suppo
 _OPTIONAL_LISTS = ("scopes_supported", "response_types_supported", "token_endpoint_auth_methods_supported")
 
 
+class Conflict(Exception):
+    """Another update runs."""
+
+
 class Datastore(Resource):
-    """A FHIR datastore that is active at once. Its registry schema makes everything but the tags create-only."""
+    """A FHIR datastore that is active at once. Its registry schema makes everything but the tags create-only; HealthLake's
+    own API changes name and identity provider configuration in place."""
 
     TYPE = "AWS::HealthLake::FHIRDatastore"
     REQUIRED = frozenset({"DatastoreTypeVersion"})
@@ -44,15 +54,17 @@ class Datastore(Resource):
     def create(self):
         p = self.properties
         require(p["DatastoreTypeVersion"] == "R4", "DatastoreTypeVersion is not R4")
-        if "DatastoreName" in p:
-            require_match(r"[\w\s.:/=+\-%@]{1,256}", p["DatastoreName"], "DatastoreName")
+        self._check_name(p.get("DatastoreName", "-"))
         if "PreloadDataConfig" in p:
             require(p["PreloadDataConfig"] == {"PreloadDataType": "SYNTHEA"}, "PreloadDataType is not SYNTHEA")
         self._check_encryption(p.get("SseConfiguration"))
         self._check_identity_provider(p.get("IdentityProviderConfiguration", {"AuthorizationStrategy": "AWS_AUTH"}))
         tag_map(p)
         # What the service knows. Of an imported datastore, CloudFormation's properties may differ from it.
-        self.configuration = {k: v for k, v in p.items() if k != "Tags"}
+        self.configuration, self.busy_until = copy.deepcopy({k: v for k, v in p.items() if k != "Tags"}), 0
+        if (idp := self.configuration.get("IdentityProviderConfiguration")) is not None:
+            fine = idp.get("FineGrainedAuthorizationEnabled", False)
+            idp["FineGrainedAuthorizationEnabled"] = fine in (True, "true")  # a string where a parameter gives it
         self.physical_resource_id = mock_random.get_random_hex(32)
         self.arn = f"arn:aws:healthlake:{self.region}:{self.account}:datastore/fhir/{self.physical_resource_id}"
         self.endpoint = f"https://healthlake.{self.region}.amazonaws.com/datastore/{self.physical_resource_id}/r4/"
@@ -74,7 +86,30 @@ class Datastore(Resource):
 
     def describe(self):
         """The DatastoreProperties of DescribeFHIRDatastore."""
-        return {**self.attributes(), **self.configuration}
+        return {**self.attributes(), **self.configuration, "DatastoreStatus": self._status()}
+
+    def update_in_place(self, request):
+        """UpdateFHIRDatastore. What the request leaves out stays; of the identity provider configuration, nothing does."""
+        wanted = {k: v for k, v in request.items() if k != "DatastoreId"}
+        other = wanted.keys() - {"DatastoreName", "IdentityProviderConfiguration"}
+        require(not other, f"the local HealthLake does not update {', '.join(sorted(other))}")
+        require(wanted, "nothing to update")
+        if self._status() == "UPDATING":
+            raise Conflict(f"datastore {self.physical_resource_id} is being updated")
+        self._check_name(wanted.get("DatastoreName", "-"))
+        if (idp := wanted.get("IdentityProviderConfiguration")) is not None:
+            strict = isinstance(idp.get("FineGrainedAuthorizationEnabled", False), bool)
+            require(strict, "FineGrainedAuthorizationEnabled is not a boolean")
+            self._check_identity_provider(idp)
+        self.configuration.update(wanted)
+        self.busy_until = time.monotonic() + _UPDATE
+
+    def _status(self):
+        return "UPDATING" if time.monotonic() < self.busy_until else "ACTIVE"
+
+    @staticmethod
+    def _check_name(name):
+        require_match(r"[\w\s.:/=+\-%@]{1,256}", name, "DatastoreName")
 
     def _check_encryption(self, sse):
         if sse is None:

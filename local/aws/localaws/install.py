@@ -2,6 +2,7 @@
 
 from . import (
     adoption,
+    custom,
     engine,
     function,
     healthlake,
@@ -20,6 +21,7 @@ def install():
     """Call once, before the first request."""
     engine.install(
         [
+            custom.CustomResource,
             function.Alias,
             function.Function,
             function.Permission,

@@ -31,19 +31,13 @@ type Server struct {
 	URL string
 }
 
-// Start starts the server in the project whose directory is root, with the Python interpreter given. Calls of Lambda
-// functions go to the URL functions; where that is empty there can be none.
-func Start(
-	ctx context.Context, group *process.Group, root, python, functions string, env []string,
-) (*Server, error) {
-	args := []string{filepath.Join(root, "local", "aws", "server.py")}
-	if functions != "" {
-		args = append(args, "--functions", functions)
-	}
+// Start starts the server in the project whose directory is root, with the Python interpreter given. It runs the functions
+// that are deployed to it.
+func Start(ctx context.Context, group *process.Group, root, python string, env []string) (*Server, error) {
 	p, err := group.Start(process.Command{
 		Name: "aws",
 		Path: python,
-		Args: args,
+		Args: []string{filepath.Join(root, "local", "aws", "server.py")},
 		Env:  slices.Concat(env, []string{"PYTHONDONTWRITEBYTECODE=1", "PYTHONWARNINGS=ignore"}),
 	})
 	if err != nil {
