@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
 """Starts the local AWS on a loopback port and prints its address as the first line of output.
 
-    server.py [--port PORT]    PORT 0 (default): any free one
-    server.py --check          only say whether everything is installed that it needs
+    server.py [--port PORT]         PORT 0 (default): any free one
+              [--end-with-stdin]    end when standard input is closed, so as not to outlive the process that started it
+    server.py --check               only say whether everything is installed that it needs
 
-It ends on SIGTERM or SIGINT, and when its standard input is closed: it never outlives the process that started it. Nor
-do the functions that it runs.
+It ends on SIGTERM or SIGINT, and the functions that it runs end with it.
 """
 
 import argparse
@@ -20,6 +20,7 @@ MOTO = "5.2"
 def main():
     parser = argparse.ArgumentParser(description="A local AWS for this project's deployment.")
     parser.add_argument("--port", type=int, default=0, help="port on 127.0.0.1; 0 for any free one")
+    parser.add_argument("--end-with-stdin", action="store_true", help="end when standard input is closed")
     parser.add_argument("--check", action="store_true", help="only check that what it needs is installed")
     arguments = parser.parse_args()
     try:
@@ -50,7 +51,8 @@ def main():
     server = make_server("127.0.0.1", arguments.port, application, threaded=True)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: sys.exit())
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    if arguments.end_with_stdin:
+        threading.Thread(target=_end_with_stdin, daemon=True).start()
     sandbox.endpoint = f"http://127.0.0.1:{server.server_port}"
     print(sandbox.endpoint, flush=True)
     try:
@@ -59,8 +61,8 @@ def main():
         sandbox.stop()
 
 
-def _end_with_parent():
-    while sys.stdin.buffer.read(4096):
+def _end_with_stdin():
+    while os.read(0, 4096):
         pass
     os.kill(os.getpid(), signal.SIGTERM)
 

@@ -17,7 +17,7 @@ class Started(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.process = subprocess.Popen(
-            [sys.executable, "-W", "ignore", "-B", str(_SERVER)],
+            [sys.executable, "-W", "ignore", "-B", str(_SERVER), "--end-with-stdin"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,

@@ -26,7 +26,10 @@ class Application:
     def __call__(self, environ, start_response):
         answer = self._answer(environ)
         if answer is None:
-            return self.moto(environ, start_response)
+            try:
+                return self.moto(environ, start_response)
+            except NotImplementedError as error:  # as an answer of 5xx, it would be asked again
+                answer = _error("NotImplementedException", str(error))
         status, body, *headers = answer
         content = body if isinstance(body, bytes) else json.dumps(body).encode()
         if not headers:

@@ -53,6 +53,8 @@ def install(types):
     backend.create_stack = _refuse_direct
     backend.update_stack = _refuse_direct
     models.Stack.stack_parameters = property(_given_parameters)
+    # moto's own would create, for a description, what is not there.
+    models.Stack.stack_resources = property(lambda stack: [d.resource for d in deployed_in(stack.resource_map).values()])
     # moto refuses a change set without changes at once; AWS makes one whose status says so, which cdk diff reads.
     responses.CloudFormationResponse._validate_different_update = lambda *_: None
     # moto takes a host name apart to find the bucket, which an IP address does not have.
@@ -248,6 +250,7 @@ def _carry_out_deletion(backend, stack):
 
 def _forget(resources, name):
     resources._parsed_resources.pop(name, None)
+    resources._resource_json_map = {k: v for k, v in resources._resource_json_map.items() if k != name}
     return deployed_in(resources).pop(name, None)
 
 

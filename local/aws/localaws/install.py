@@ -34,6 +34,7 @@ def install():
             monitoring.Dashboard,
             monitoring.LogGroup,
             monitoring.MetricFilter,
+            monitoring.QueryDefinition,
             monitoring.Subscription,
             monitoring.Topic,
             monitoring.TopicPolicy,

@@ -5,6 +5,7 @@ import json
 
 from moto.cloudwatch.models import Dimension, Metric, MetricDataQuery, MetricStat, cloudwatch_backends
 from moto.logs.models import logs_backends
+from moto.moto_api._internal import mock_random
 from moto.sns.models import sns_backends
 
 from .resource import Rejected, Resource, require, require_match, tag_map
@@ -65,6 +66,23 @@ class MetricFilter(Resource):
 
     def remove(self):
         _logs(self).delete_metric_filter(self.physical_resource_id, self.properties["LogGroupName"])
+
+
+class QueryDefinition(Resource):
+    """A saved query, which nothing here runs."""
+
+    TYPE = "AWS::Logs::QueryDefinition"
+    REQUIRED = frozenset({"Name", "QueryString"})
+    OPTIONAL = frozenset({"LogGroupNames"})
+
+    def create(self):
+        self.physical_resource_id = mock_random.get_random_hex(32)
+
+    def update(self, properties):
+        pass
+
+    def remove(self):
+        pass
 
 
 class Alarm(Resource):

@@ -37,7 +37,7 @@ func Start(ctx context.Context, group *process.Group, root, python string, env [
 	p, err := group.Start(process.Command{
 		Name: "aws",
 		Path: python,
-		Args: []string{filepath.Join(root, "local", "aws", "server.py")},
+		Args: []string{filepath.Join(root, "local", "aws", "server.py"), "--end-with-stdin"},
 		Env:  slices.Concat(env, []string{"PYTHONDONTWRITEBYTECODE=1", "PYTHONWARNINGS=ignore"}),
 	})
 	if err != nil {
