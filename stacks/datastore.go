@@ -35,20 +35,31 @@ func NewDatastore(scope constructs.Construct, id string, props DatastoreProps) D
 	newSettings(construct, props, datastore, created)
 	datastoreOutputs(construct, datastore)
 
+	var dataAccessRole awsiam.IRole
+	if props.Config.BulkExport == config.BulkExportS3 {
+		dataAccessRole = NewExport(construct, "Export", ExportProps{
+			Config: props.Config, KeyARN: props.KeyARN, DatastoreARN: datastore.AttrDatastoreArn(),
+		}).DataAccessRole
+	}
 	for _, role := range props.Config.ServiceRoles() {
-		newServicePermissions(construct, props, role, datastore.AttrDatastoreArn())
+		newServicePermissions(construct, props, role, datastore.AttrDatastoreArn(), dataAccessRole)
 	}
 	return Datastore{Construct: construct, ID: datastore.AttrDatastoreId()}
 }
 
-// newServicePermissions adds what HealthLake may do as one of the service roles.
-func newServicePermissions(scope constructs.Construct, props DatastoreProps, role contract.ServiceRole, datastoreARN *string) {
+// newServicePermissions adds what HealthLake may do as one of the service roles. dataAccessRole is nil where no export goes
+// to a bucket.
+func newServicePermissions(scope constructs.Construct, props DatastoreProps, role contract.ServiceRole, datastoreARN *string,
+	dataAccessRole awsiam.IRole) {
 	names := props.Config.Names()
 	statements := []awsiam.PolicyStatement{
 		awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
-			Actions:   jsii.Strings(serviceActions(props.Config.HealthLakeAccess, role.Access)...),
+			Actions:   jsii.Strings(serviceActions(props.Config, role.Access)...),
 			Resources: &[]*string{datastoreARN},
 		}),
+	}
+	if role.Access.Export && dataAccessRole != nil {
+		statements = append(statements, passTo("healthlake.amazonaws.com", dataAccessRole))
 	}
 	if props.KeyARN != nil {
 		statements = append(statements, awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{

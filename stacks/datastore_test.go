@@ -151,6 +151,7 @@ func TestServicePermissions(t *testing.T) {
 		write  = ` ConfirmAttributionList CreateResource DeleteResource GenerateDocumentWithGet GenerateDocumentWithPost MemberAdd
 			MemberMatch MemberRemove PatchResource RetrieveAttributionStatus SubmitPreAuthClaim UpdateResource`
 		export = ` StartFHIRExportJobWithGet DescribeFHIRExportJobWithGet GetExportedFile CancelFHIRExportJobWithDelete`
+		toS3   = export + ` StartFHIRExportJobWithPost`
 	)
 	key := func(arn, account, region string) string {
 		return `, {
@@ -170,9 +171,14 @@ func TestServicePermissions(t *testing.T) {
 		"default": {roles: map[string]string{
 			"sof-hl-Role-for-HealthLake": read + bundle + write, "sof-hl-Role-for-HealthLake-Read": read + bundle}},
 		"ownKey": {
-			map[string]string{"sof-hl-Role-for-HealthLake": read, "sof-hl-Role-for-HealthLake-Read": read},
+			map[string]string{"sof-hl-Role-for-HealthLake": read, "sof-hl-Role-for-HealthLake-Read": read,
+				"sof-hl-Role-for-HealthLake-Export": read + toS3, "sof-hl-Role-for-HealthLake-Read-Export": read + toS3},
 			key(`{"Fn::ImportValue": "sof-hl-Roles:ExportsOutputFnGetAttKey961B73FDArn5A860C43"}`, "123456789012", "us-east-1"),
 		},
+		"exports": {roles: map[string]string{
+			"sof-hl-Role-for-HealthLake": read + bundle + write, "sof-hl-Role-for-HealthLake-Read": read + bundle,
+			"sof-hl-Role-for-HealthLake-Export":      read + bundle + write + toS3,
+			"sof-hl-Role-for-HealthLake-Read-Export": read + bundle + toS3}},
 		"givenKey": {
 			map[string]string{"Role-for-HealthLake": read + bundle + write, "Role-for-HealthLake-Read": read + bundle,
 				"Role-for-HealthLake-Export": read + bundle + write + export, "Role-for-HealthLake-Read-Export": read + bundle + export},
@@ -182,9 +188,9 @@ func TestServicePermissions(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			for _, policy := range get(t, name).stacks["Datastore"].resources("AWS::IAM::ManagedPolicy") {
 				roles := at(policy, "Properties", "Roles").([]any)
-				role := roles[0].(string)
-				if role == variant(name).Names().Settings.Role {
-					continue
+				role, byName := roles[0].(string)
+				if !byName || role == variant(name).Names().Settings.Role {
+					continue // those have TestDataAccessRole and TestSettingsPermissions
 				}
 				actions := strings.Fields(test.roles[role])
 				if len(roles) != 1 || len(actions) == 0 {
@@ -199,9 +205,18 @@ func TestServicePermissions(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
+				pass := ""
+				if slices.Contains(actions, "healthlake:StartFHIRExportJobWithPost") {
+					pass = `, {
+						"Effect": "Allow",
+						"Action": "iam:PassRole",
+						"Resource": {"Fn::GetAtt": ["ExportDataAccessRole4D757127", "Arn"]},
+						"Condition": {"StringEquals": {"iam:PassedToService": "healthlake.amazonaws.com"}}
+					}`
+				}
 				wantJSON(t, at(policy, "Properties", "PolicyDocument"), `{"Version": "2012-10-17", "Statement": [
 					{"Effect": "Allow", "Action": `+string(quoted)+`, "Resource": {"Fn::GetAtt": ["Datastore", "DatastoreArn"]}}`+
-					test.key+`]}`)
+					pass+test.key+`]}`)
 			}
 			for role := range test.roles {
 				t.Errorf("no policy for %s", role)

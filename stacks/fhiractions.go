@@ -17,7 +17,7 @@ const (
 	toBundle
 	// toExport reads whole populations (Patient/$export, Group/<id>/$export), and a filter in a scope does not restrict it.
 	toExport
-	// toExportToS3 is not granted: it writes to a bucket.
+	// toExportToS3 writes the same to a bucket that the deployment has for it.
 	toExportToS3
 	// withheld is not granted: bulk jobs change or delete many records at once.
 	withheld
@@ -65,12 +65,12 @@ var fhirActions = map[access][]string{
 	},
 }
 
-// serviceActions are the actions that a service role has on the datastore, for a value of the key healthLakeAccess, which is
-// the most that any role has. They limit what a token, whatever its scopes, can make HealthLake do.
-func serviceActions(healthLakeAccess string, needs scopes.Access) []string {
+// serviceActions are the actions that a service role has on the datastore. The key healthLakeAccess is the most that any role
+// has. They limit what a token, whatever its scopes, can make HealthLake do.
+func serviceActions(cfg config.Config, needs scopes.Access) []string {
 	granted := fhirActions[toRead]
 	// With read-only, no bundle either: nobody outside of AWS knows whether its entries are checked against this policy.
-	if healthLakeAccess == config.AccessReadWrite {
+	if cfg.HealthLakeAccess == config.AccessReadWrite {
 		granted = slices.Concat(granted, fhirActions[toBundle])
 		if needs.Write {
 			granted = slices.Concat(granted, fhirActions[toWrite])
@@ -78,6 +78,9 @@ func serviceActions(healthLakeAccess string, needs scopes.Access) []string {
 	}
 	if needs.Export {
 		granted = slices.Concat(granted, fhirActions[toExport])
+		if cfg.BulkExport == config.BulkExportS3 {
+			granted = slices.Concat(granted, fhirActions[toExportToS3])
+		}
 	}
 	actions := make([]string, len(granted))
 	for i, name := range granted {

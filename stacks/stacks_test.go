@@ -76,6 +76,8 @@ func TestEveryTaggableResourceBearsTheTag(t *testing.T) {
 		"AWS::CloudWatch::Alarm":                      true,
 		"AWS::SNS::Topic":                             true,
 		"AWS::Events::Rule":                           true,
+		"AWS::S3::Bucket":                             true,
+		"AWS::S3::BucketPolicy":                       false,
 		"AWS::CloudWatch::Dashboard":                  false,
 		"AWS::Logs::MetricFilter":                     false,
 		"AWS::Logs::QueryDefinition":                  false,
@@ -113,6 +115,7 @@ func TestReferencesBetweenStacks(t *testing.T) {
 	want := map[string]map[string][]string{
 		"default":  {"CheckToken": {"sof-hl-Secret:ExportsOutputRefSecret34AA9512"}},
 		"function": {"CheckToken": {"sof-hl-Secret:ExportsOutputRefSecret34AA9512"}},
+		"exports":  {"CheckToken": {"sof-hl-Secret:ExportsOutputRefSecret34AA9512"}},
 		"ownKey": {
 			"Secret": {"sof-hl-Roles:ExportsOutputFnGetAttKey961B73FDArn5A860C43"},
 			"CheckToken": {

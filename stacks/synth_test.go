@@ -109,10 +109,14 @@ var variants = map[string]func(*config.Config){
 		c.SecretAdmins = []string{"arn:aws:iam::123456789012:role/Security"}
 		c.KMSKey = config.KMSKeyCreate
 		c.HealthLakeAccess = config.AccessReadOnly
+		c.BulkExport = config.BulkExportS3
 		c.PreloadData = true
 		c.AlarmEmail = "ops@example.org"
 		c.AuthorizationStrategy = config.StrategySMARTV1
 		c.FineGrainedAuthorization = false
+	},
+	"exports": func(c *config.Config) {
+		c.BulkExport = config.BulkExportS3
 	},
 	"givenKey": func(c *config.Config) {
 		c.Account = "210987654321"

@@ -11,6 +11,7 @@ import (
 const (
 	BulkExportOff = "off"
 	BulkExportGet = "get"
+	BulkExportS3  = "s3"
 
 	AccessReadWrite = "read-write"
 	AccessReadOnly  = "read-only"

@@ -21,7 +21,7 @@ func (c Config) ServiceRoles() []contract.ServiceRole {
 }
 
 // exports tells whether bulk exports are allowed at all.
-func (c Config) exports() bool { return c.BulkExport == BulkExportGet }
+func (c Config) exports() bool { return c.BulkExport != BulkExportOff }
 
 // Environment returns what the deployment fixes for the checkToken function. The secret's id and the authorities' file are
 // the caller's to add.

@@ -47,10 +47,11 @@ var datastoreKeys = []key{
 	},
 	{
 		name: KeyBulkExport, byDefault: fixed(BulkExportOff),
-		value: text(func(c *Config) *string { return &c.BulkExport }, oneOf(BulkExportOff, BulkExportGet)),
+		value: text(func(c *Config) *string { return &c.BulkExport }, oneOf(BulkExportOff, BulkExportGet, BulkExportS3)),
 		doc: "`get` lets backend services export in bulk: a token with a `system/` scope that reads, and no `patient/` or `user/` " +
-			"scope, gets a role that may start an export by GET, watch it, fetch its files and cancel it. An export hands out whole " +
-			"records of many patients; the filter of a v2.2 scope does not restrict it.",
+			"scope, gets a role that may start an export by GET, watch it, fetch its files and cancel it. `s3` adds exports by POST, " +
+			"which go to a bucket of the deployment. An export hands out whole records of many patients; the filter of a v2.2 scope " +
+			"does not restrict it. See [bulk export](../bulk-export.md).",
 	},
 	{
 		name: KeyAuthorizationStrategy, byDefault: fixed(StrategySMART),

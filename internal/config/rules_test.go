@@ -110,7 +110,8 @@ func TestNamesWithPrefixAreAllChecked(t *testing.T) {
 		}
 	}
 	want := []string{"Roles", "Secret", "CheckToken", "Datastore", "checkToken", "datastoreSettings", "Lambda-Role",
-		"Settings-Role", "Role-for-HealthLake", "Role-for-HealthLake-Read", "Role-for-HealthLake-Export", "Role-for-HealthLake-Read-Export"}
+		"Settings-Role", "Role-for-HealthLake", "Role-for-HealthLake-Read", "Role-for-HealthLake-Export",
+		"Role-for-HealthLake-Read-Export", "Role-for-HealthLake-Data-Access"}
 	if !slices.Equal(rests, want) {
 		t.Errorf("names with the prefix: %q, want %q", rests, want)
 	}

@@ -16,6 +16,7 @@ const (
 	lambdaRole         = "Lambda-Role"
 	settingsFunction   = "datastoreSettings"
 	settingsRole       = "Settings-Role"
+	dataAccessRole     = "Role-for-HealthLake-Data-Access"
 )
 
 const (
@@ -42,11 +43,14 @@ const (
 	roleAllowed, rolePattern         = "ASCII letters, digits and _+=,.@-", `^[\w+=,.@-]*$`
 )
 
-// PrefixedNames returns all of them but the datastore's, those with the narrowest set of characters first.
+// PrefixedNames returns all of them but the datastore's, for a deployment with these service roles, those with the narrowest set of characters first.
 func PrefixedNames(roles []ServiceRole) []PrefixedName {
 	names := slices.Clone(fixedNames)
 	for _, role := range roles {
 		names = append(names, PrefixedName{"IAM role", role.Name, 64, roleAllowed, rolePattern})
+	}
+	if slices.ContainsFunc(roles, func(r ServiceRole) bool { return r.Access.Export }) {
+		names = append(names, PrefixedName{"IAM role", dataAccessRole, 64, roleAllowed, rolePattern})
 	}
 	return names
 }
@@ -66,17 +70,18 @@ var fixedNames = []PrefixedName{
 // these rather than by CloudFormation exports: an ARN that is known beforehand cannot change under the stack that uses it,
 // and above all not under the datastore.
 type Names struct {
-	Prefix        string
-	LambdaRole    string // execution role of the function
-	LambdaRoleARN string
-	rolesARN      string // what all ARNs of roles begin with
-	Function      string // also the namespace of the function's metrics, and the dashboard's name
-	AliasARN      string // what the datastore calls
-	LogGroup      string
-	LogGroupARN   string
-	Settings      FunctionNames // of the function that changes the datastore's settings
-	Datastore     string
-	Datastores    string // ARN pattern of all datastores of the account in the region
+	Prefix         string
+	LambdaRole     string // execution role of the function
+	LambdaRoleARN  string
+	DataAccessRole string // HealthLake writes exports to their bucket as this role, where there is one
+	rolesARN       string // what all ARNs of roles begin with
+	Function       string // also the namespace of the function's metrics, and the dashboard's name
+	AliasARN       string // what the datastore calls
+	LogGroup       string
+	LogGroupARN    string
+	Settings       FunctionNames // of the function that changes the datastore's settings
+	Datastore      string
+	Datastores     string // ARN pattern of all datastores of the account in the region
 }
 
 // FunctionNames are the names of a function and of what belongs to it.
@@ -92,14 +97,15 @@ func NamesOf(prefix, datastoreName, account, region string) Names {
 	}
 	function, settings := prefix+checkTokenFunction, prefix+settingsFunction
 	return Names{
-		Prefix:        prefix,
-		LambdaRole:    prefix + lambdaRole,
-		LambdaRoleARN: iam(prefix + lambdaRole),
-		rolesARN:      iam(""),
-		Function:      function,
-		AliasARN:      arn("lambda", region, "function:"+function+":"+AliasName),
-		LogGroup:      "/aws/lambda/" + function,
-		LogGroupARN:   arn("logs", region, "log-group:/aws/lambda/"+function),
+		Prefix:         prefix,
+		LambdaRole:     prefix + lambdaRole,
+		LambdaRoleARN:  iam(prefix + lambdaRole),
+		DataAccessRole: prefix + dataAccessRole,
+		rolesARN:       iam(""),
+		Function:       function,
+		AliasARN:       arn("lambda", region, "function:"+function+":"+AliasName),
+		LogGroup:       "/aws/lambda/" + function,
+		LogGroupARN:    arn("logs", region, "log-group:/aws/lambda/"+function),
 		Settings: FunctionNames{
 			Function: settings, Role: prefix + settingsRole, RoleARN: iam(prefix + settingsRole),
 			LogGroup: "/aws/lambda/" + settings, LogGroupARN: arn("logs", region, "log-group:/aws/lambda/"+settings),

@@ -43,11 +43,16 @@ function arnsOf({ account, region }) {
     'AWS::Logs::LogGroup': (p) => arn('logs', `log-group:${p.LogGroupName}:*`),
     'AWS::SecretsManager::Secret': (p) => arn('secretsmanager', `secret:${p.Name}-AbCdEf`),
     'AWS::SNS::Topic': () => arn('sns', 'alarms'),
+    // The bucket that has another one's access log is the one that names none.
+    'AWS::S3::Bucket': (p) => `arn:aws:s3:::${p.LoggingConfiguration ? 'exports' : 'access-log'}`,
   }
 }
 
 // What Ref returns where it is not the ARN.
-const refs = { 'AWS::IAM::Role': (p) => p.RoleName, 'AWS::Lambda::Function': (p) => p.FunctionName }
+const refs = {
+  'AWS::IAM::Role': (p) => p.RoleName, 'AWS::Lambda::Function': (p) => p.FunctionName,
+  'AWS::S3::Bucket': (p) => arnsOf({})['AWS::S3::Bucket'](p).split(':').pop(),
+}
 
 // resolver returns a function that resolves a value of a template as CloudFormation would. What it does not know is an error.
 function resolver(templates, context) {
@@ -100,12 +105,15 @@ export async function load(app, changes) {
   for (const policy of of('AWS::SNS::TopicPolicy')) {
     for (const topic of policy.get('Topics')) deployment.resource[topic] = policy.get('PolicyDocument')
   }
+  for (const policy of of('AWS::S3::BucketPolicy')) {
+    deployment.resource[`arn:aws:s3:::${policy.get('Bucket')}`] = policy.get('PolicyDocument')
+  }
   for (const key of of('AWS::KMS::Key')) deployment.resource[key.arn] = key.get('KeyPolicy')
   for (const permission of of('AWS::Lambda::Permission')) {
     const document = (deployment.resource[permission.get('FunctionName')] ??= { Version: '2012-10-17', Statement: [] })
     document.Statement.push(permissionStatement(permission.get))
   }
-  for (const type of ['AWS::IAM::Policy', 'AWS::IAM::UserPolicy', 'AWS::S3::BucketPolicy', 'AWS::SQS::QueuePolicy']) {
+  for (const type of ['AWS::IAM::Policy', 'AWS::IAM::UserPolicy', 'AWS::SQS::QueuePolicy']) {
     if (of(type).length > 0) throw new Error(`${type}: nothing here evaluates it yet`)
   }
 

@@ -18,7 +18,8 @@ export async function evaluate(deployment, [who, , action, on, keys = () => ({})
     ...(account && action.startsWith('kms:') && { 'kms:CallerAccount': account }),
     ...keys(deployment),
   })
-  const resourcePolicy = deployment.resource[resource] ?? resourcePolicies[resource]
+  const holder = resource.replace(/^(arn:aws:s3:::[^/]+)\/.*/, '$1') // a file has its bucket's policy
+  const resourcePolicy = deployment.resource[holder] ?? resourcePolicies[holder]
   const simulation = await runSimulation({
     request: {
       principal: anonymous ? anonymousPrincipal : principal,

@@ -9,12 +9,13 @@ const admins = [`arn:aws:iam::${account}:role/Security`, `arn:aws:iam::${account
 // The deployments, by the context keys that change the sample's. Together they have each policy in each of its forms.
 export const deployments = {
   default: {},
-  'created key': { kmsKey: 'create', healthLakeAccess: 'read-only' },
-  'created key, admins': { kmsKey: 'create', secretAdmins: admins, alarmEmail: 'ops@example.org' },
+  'created key': { kmsKey: 'create', healthLakeAccess: 'read-only', bulkExport: 's3' },
+  'created key, admins': { kmsKey: 'create', secretAdmins: admins, alarmEmail: 'ops@example.org', tracing: true },
   'given key, restricted': {
     kmsKey: givenKey, secretAdmins: admins, alarmEmail: 'ops@example.org', healthLakeAccess: 'read-only',
-    restrictInvokeToAccount: true, prefix: '', secretName: 'clinic/idp',
+    restrictInvokeToAccount: true, prefix: '', secretName: 'clinic/idp', bulkExport: 'get',
   },
+  'exports to a bucket': { bulkExport: 's3' },
 }
 
 // Where rows apply. d is a deployment, as deployment.js loads it.
@@ -25,10 +26,15 @@ const withoutAdmins = (d) => !withAdmins(d)
 const restricted = (d) => Boolean(d.context.restrictInvokeToAccount)
 const unrestricted = (d) => !restricted(d)
 const withKey = (d) => Boolean(d.context.kmsKey)
-const adminsUseKey = (d) => d.context.kmsKey === 'create' && withAdmins(d)
+const adminsUseKey = (d) => createdKey(d) && withAdmins(d)
 const withoutKey = (d) => !withKey(d)
+const createdKey = (d) => d.context.kmsKey === 'create'
+const tracing = (d) => Boolean(d.context.tracing)
+const notTracing = (d) => !tracing(d)
 const readOnly = (d) => d.context.healthLakeAccess === 'read-only'
 const readWrite = (d) => !readOnly(d)
+const exporting = (d) => Boolean(d.context.bulkExport)
+const toBucket = (d) => d.context.bulkExport === 's3'
 
 const everything = { Version: '2012-10-17', Statement: [{ Effect: 'Allow', Action: '*', Resource: '*' }] }
 const role = (name, inAccount = account) => ({
@@ -45,6 +51,10 @@ export const principals = {
   'the function': own('Lambda-Role'),
   'the settings function': own('Settings-Role'),
   'the service role': own('Role-for-HealthLake'),
+  'the read role': own('Role-for-HealthLake-Read'),
+  'the export role': own('Role-for-HealthLake-Export'),
+  'the read and export role': own('Role-for-HealthLake-Read-Export'),
+  'the data access role': own('Role-for-HealthLake-Data-Access'),
   'an administrator': () => ({ ...role('Admin'), policies: [everything] }),
   'the account itself': () => ({ principal: `arn:aws:iam::${account}:root`, account, policies: [everything] }),
   'a role without policies': () => role('Nobody'),
@@ -56,7 +66,8 @@ export const principals = {
   }),
   anybody: () => ({ anonymous: true }),
 }
-for (const service of ['apigateway', 'cloudwatch', 'ec2', 'events', 'healthlake', 'lambda', 's3']) {
+const services = `apigateway cloudwatch ec2 events healthlake lambda logging.s3 logs.${region} logs.eu-west-2 s3`.split(' ')
+for (const service of services) {
   principals[service] = () => ({ principal: `${service}.amazonaws.com`, service: true })
 }
 
@@ -67,6 +78,16 @@ export const resources = {
   'the execution role': (d) => `arn:aws:iam::${account}:role/${d.context.prefix}Lambda-Role`,
   "the settings function's role": (d) => `arn:aws:iam::${account}:role/${d.context.prefix}Settings-Role`,
   'the service role': (d) => `arn:aws:iam::${account}:role/${d.context.prefix}Role-for-HealthLake`,
+  'the read role': (d) => `arn:aws:iam::${account}:role/${d.context.prefix}Role-for-HealthLake-Read`,
+  'the export role': (d) => `arn:aws:iam::${account}:role/${d.context.prefix}Role-for-HealthLake-Export`,
+  'the read and export role': (d) => `arn:aws:iam::${account}:role/${d.context.prefix}Role-for-HealthLake-Read-Export`,
+  'the data access role': (d) => `arn:aws:iam::${account}:role/${d.context.prefix}Role-for-HealthLake-Data-Access`,
+  'the bucket': () => 'arn:aws:s3:::exports',
+  'a file in the bucket': () => 'arn:aws:s3:::exports/exports/Patient.ndjson',
+  'its access log': () => 'arn:aws:s3:::access-log',
+  'a file of its access log': () => 'arn:aws:s3:::access-log/2026-01-01',
+  'another bucket': () => 'arn:aws:s3:::somebody-elses',
+  'a file in another bucket': () => 'arn:aws:s3:::somebody-elses/Patient.ndjson',
   'the secret': (d) => d.arn.secret,
   'another secret': () => `arn:aws:secretsmanager:${region}:${account}:secret:payroll-AbCdEf`,
   'the datastore': (d) => d.arn.datastore,
@@ -79,6 +100,7 @@ export const resources = {
   'its log': (d) => logs(`/aws/lambda/${d.context.prefix}checkToken`),
   "the settings function's log": (d) => logs(`/aws/lambda/${d.context.prefix}datastoreSettings`),
   'another log': () => logs('/aws/lambda/payroll'),
+  anything: () => '*',
 }
 // A key that somebody brings has the policy that KMS gives to a new one: the account's IAM policies decide.
 const accountDecides = {
@@ -102,6 +124,12 @@ const secretsManager = through(`secretsmanager.${region}.amazonaws.com`)
 const forSecret = (name) => (d) => ({
   ...secretsManager(), 'kms:EncryptionContext:SecretARN': resources[name](d),
 })
+const otherDatastore = datastore(account).replace('0123', '3210')
+const passedTo = (service) => () => ({ 'iam:PassedToService': `${service}.amazonaws.com` })
+const forLog = (group) => (d) => ({
+  'kms:EncryptionContext:aws:logs:arn': `arn:aws:logs:${region}:${account}:log-group:${group(d)}`,
+})
+const ofFunction = (d) => `/aws/lambda/${d.context.prefix}checkToken`
 const plainHTTP = () => ({ 'aws:SecureTransport': 'false' })
 
 // The actions of HealthLake's data plane that a FHIR request may need (Service Authorization Reference). All others are denied.
@@ -109,7 +137,11 @@ const reading = `ExpandValueSetWithGet ExpandValueSetWithPost GetCapabilities Ge
   LookupCodeSystemWithGet LookupCodeSystemWithPost QuestionnairePackage ReadResource SearchEverything SearchWithGet SearchWithPost
   TranslateConceptMapWithGet TranslateConceptMapWithPost ValidateResource VersionReadResource`.split(/\s+/)
 const writing = `ConfirmAttributionList CreateResource DeleteResource GenerateDocumentWithGet GenerateDocumentWithPost MemberAdd
-  MemberMatch MemberRemove PatchResource ProcessBundle RetrieveAttributionStatus SubmitPreAuthClaim UpdateResource`.split(/\s+/)
+  MemberMatch MemberRemove PatchResource RetrieveAttributionStatus SubmitPreAuthClaim UpdateResource`.split(/\s+/)
+
+const bundle = ['ProcessBundle']
+const byGet = ['StartFHIRExportJobWithGet', 'DescribeFHIRExportJobWithGet', 'GetExportedFile', 'CancelFHIRExportJobWithDelete']
+const byPost = ['StartFHIRExportJobWithPost']
 
 const topic = [
   ['cloudwatch', 'may', 'sns:Publish', 'the topic', alarm('Slow')],
@@ -174,19 +206,20 @@ const settings = (known) => [
   ['the function', 'may not', 'logs:PutLogEvents', "the settings function's log"],
 ]
 
-const serviceRole = [
-  ['healthlake', 'may', 'sts:AssumeRole', 'the service role', source(account, datastore(account))],
-  ['healthlake', 'may not', 'sts:AssumeRole', 'the service role', source(otherAccount, datastore(otherAccount))],
-  ['healthlake', 'may not', 'sts:AssumeRole', 'the service role', source(account, datastore(otherAccount))],
-  ['healthlake', 'may not', 'sts:AssumeRole', 'the service role', source(otherAccount, datastore(account))],
-  ['healthlake', 'may not', 'sts:AssumeRole', 'the service role', source(account, datastore(account, 'eu-west-2'))],
-  ['healthlake', 'may not', 'sts:AssumeRole', 'the service role', source(account, `arn:aws:s3:::${account}`)],
-  ['healthlake', 'may not', 'sts:AssumeRole', 'the service role', from(account)],
-  ['healthlake', 'may not', 'sts:AssumeRole', 'the service role'],
-  ['lambda', 'may not', 'sts:AssumeRole', 'the service role', source(account, datastore(account))],
-  ['the function', 'may not', 'sts:AssumeRole', 'the service role'],
-  ['an administrator', 'may not', 'sts:AssumeRole', 'the service role'],
-  ['another account', 'may not', 'sts:AssumeRole', 'the service role'],
+// trusted are the rows of who may assume a role for FHIR requests.
+const trusted = (who) => [
+  ['healthlake', 'may', 'sts:AssumeRole', who, source(account, datastore(account))],
+  ['healthlake', 'may not', 'sts:AssumeRole', who, source(otherAccount, datastore(otherAccount))],
+  ['healthlake', 'may not', 'sts:AssumeRole', who, source(account, datastore(otherAccount))],
+  ['healthlake', 'may not', 'sts:AssumeRole', who, source(otherAccount, datastore(account))],
+  ['healthlake', 'may not', 'sts:AssumeRole', who, source(account, datastore(account, 'eu-west-2'))],
+  ['healthlake', 'may not', 'sts:AssumeRole', who, source(account, `arn:aws:s3:::${account}`)],
+  ['healthlake', 'may not', 'sts:AssumeRole', who, from(account)],
+  ['healthlake', 'may not', 'sts:AssumeRole', who],
+  ['lambda', 'may not', 'sts:AssumeRole', who, source(account, datastore(account))],
+  ['the function', 'may not', 'sts:AssumeRole', who],
+  ['an administrator', 'may not', 'sts:AssumeRole', who],
+  ['another account', 'may not', 'sts:AssumeRole', who],
 ]
 
 const secret = [
@@ -227,8 +260,86 @@ const secretWithoutAdmins = [
   ['the admin user', 'may not', 'secretsmanager:PutSecretValue', 'the secret'],
 ]
 
-const fhir = (actions, verdict, on) => actions.map((name) => ['the service role', verdict, `healthlake:${name}`, on])
-const withheld = (known) => known.filter((name) => !reading.includes(name) && !writing.includes(name))
+const fhir = (who, actions, verdict, on) => actions.map((name) => [who, verdict, `healthlake:${name}`, on])
+const withheld = (known) => known.filter((name) => ![...reading, ...bundle, ...writing, ...byGet, ...byPost].includes(name))
+
+// roleRows are the rows of one role that HealthLake assumes: who may assume it, and what it may do. writes and exports are whether
+// its tokens do.
+const roleRows = (who, exists, { writes, exports }, known) => [
+  [exists, trusted(who)],
+  [exists, [
+    ...fhir(who, reading, 'may', 'the datastore'),
+    ...fhir(who, [...reading, ...bundle, ...writing, ...byGet, ...byPost], 'may not', 'another datastore'),
+    ...fhir(who, withheld(known), 'may not', 'the datastore'),
+    ...fhir(who, writes ? [] : writing, 'may not', 'the datastore'),
+    ...fhir(who, byGet, exports ? 'may' : 'may not', 'the datastore'),
+  ]],
+  [(d) => exists(d) && readWrite(d), fhir(who, writes ? [...bundle, ...writing] : bundle, 'may', 'the datastore')],
+  [(d) => exists(d) && readOnly(d), fhir(who, [...bundle, ...writing], 'may not', 'the datastore')],
+  [(d) => exists(d) && exports && toBucket(d), [
+    ...fhir(who, byPost, 'may', 'the datastore'),
+    [who, 'may', 'iam:PassRole', 'the data access role', passedTo('healthlake')],
+    [who, 'may not', 'iam:PassRole', 'the data access role', passedTo('lambda')],
+    [who, 'may not', 'iam:PassRole', 'the data access role'],
+    [who, 'may not', 'iam:PassRole', 'the execution role', passedTo('healthlake')],
+    [who, 'may not', 'iam:PassRole', who, passedTo('healthlake')],
+    [who, 'may not', 's3:GetObject', 'a file in the bucket'],
+    [who, 'may not', 's3:PutObject', 'a file in the bucket'],
+  ]],
+  [(d) => exists(d) && !(exports && toBucket(d)), [
+    ...fhir(who, byPost, 'may not', 'the datastore'),
+    [who, 'may not', 'iam:PassRole', 'the data access role', passedTo('healthlake')],
+  ]],
+  [(d) => exists(d) && withKey(d), [
+    [who, 'may', 'kms:Decrypt', 'the key', healthLake],
+    [who, 'may not', 'kms:Decrypt', 'the key'],
+  ]],
+]
+
+// What HealthLake writes exports with.
+const dataAccess = [
+  ['healthlake', 'may', 'sts:AssumeRole', 'the data access role', source(account, datastore(account))],
+  ['healthlake', 'may not', 'sts:AssumeRole', 'the data access role', source(account, otherDatastore)],
+  ['healthlake', 'may not', 'sts:AssumeRole', 'the data access role', source(otherAccount, datastore(otherAccount))],
+  ['healthlake', 'may not', 'sts:AssumeRole', 'the data access role', source(otherAccount, datastore(account))],
+  ['healthlake', 'may not', 'sts:AssumeRole', 'the data access role', from(account)],
+  ['healthlake', 'may not', 'sts:AssumeRole', 'the data access role'],
+  ['s3', 'may not', 'sts:AssumeRole', 'the data access role', source(account, datastore(account))],
+  ['the export role', 'may not', 'sts:AssumeRole', 'the data access role'],
+  ['an administrator', 'may not', 'sts:AssumeRole', 'the data access role'],
+  ['another account', 'may not', 'sts:AssumeRole', 'the data access role'],
+  ['the data access role', 'may', 's3:PutObject', 'a file in the bucket'],
+  ['the data access role', 'may', 's3:ListBucket', 'the bucket'],
+  ['the data access role', 'may', 's3:GetBucketPublicAccessBlock', 'the bucket'],
+  ['the data access role', 'may', 's3:GetEncryptionConfiguration', 'the bucket'],
+  ['the data access role', 'may not', 's3:PutObject', 'a file in the bucket', plainHTTP],
+  ['the data access role', 'may not', 's3:PutObject', 'a file in another bucket'],
+  ['the data access role', 'may not', 's3:PutObject', 'a file of its access log'],
+  ['the data access role', 'may not', 's3:ListBucket', 'another bucket'],
+  ['the data access role', 'may not', 's3:GetObject', 'a file in the bucket'],
+  ['the data access role', 'may not', 's3:DeleteObject', 'a file in the bucket'],
+  ['the data access role', 'may not', 's3:PutBucketPolicy', 'the bucket'],
+  ['the data access role', 'may not', 'healthlake:ReadResource', 'the datastore'],
+  ['the data access role', 'may', 'kms:DescribeKey', 'the key'],
+  ['the data access role', 'may', 'kms:GenerateDataKey', 'the key'],
+  ['the data access role', 'may not', 'kms:Decrypt', 'the key'],
+  ['the data access role', 'may not', 'kms:GenerateDataKey', 'another key'],
+  ['an administrator', 'may', 's3:GetObject', 'a file in the bucket'],
+  ['an administrator', 'may', 'kms:Decrypt', 'the key'],
+  ['an administrator', 'may not', 's3:GetObject', 'a file in the bucket', plainHTTP],
+  ['an administrator', 'may not', 's3:ListBucket', 'the bucket', plainHTTP],
+  ['an administrator', 'may not', 's3:GetObject', 'a file of its access log', plainHTTP],
+  ['the function', 'may not', 's3:GetObject', 'a file in the bucket'],
+  ['a role without policies', 'may not', 's3:GetObject', 'a file in the bucket'],
+  ['another account', 'may not', 's3:GetObject', 'a file in the bucket'],
+  ['anybody', 'may not', 's3:GetObject', 'a file in the bucket'],
+  ['anybody', 'may not', 's3:GetObject', 'a file of its access log'],
+  ['logging.s3', 'may', 's3:PutObject', 'a file of its access log', source(account, 'arn:aws:s3:::exports')],
+  ['logging.s3', 'may not', 's3:PutObject', 'a file of its access log', source(otherAccount, 'arn:aws:s3:::exports')],
+  ['logging.s3', 'may not', 's3:PutObject', 'a file of its access log', source(account, 'arn:aws:s3:::somebody-elses')],
+  ['logging.s3', 'may not', 's3:PutObject', 'a file in the bucket', source(account, 'arn:aws:s3:::exports')],
+  ['logging.s3', 'may not', 's3:GetObject', 'a file of its access log', source(account, 'arn:aws:s3:::exports')],
+]
 
 const records = [
   ['the function', 'may not', 'healthlake:ReadResource', 'the datastore'],
@@ -263,6 +374,16 @@ const key = [
   ['another account', 'may not', 'kms:Decrypt', 'the key', healthLake],
   ["another account's role of the same name", 'may not', 'kms:Decrypt', 'the key', forSecret('the secret')],
   ['healthlake', 'may not', 'kms:Decrypt', 'the key', source(account, datastore(account))],
+]
+
+const logService = `logs.${region}`
+const keyOfLog = [
+  ...['Decrypt', 'Encrypt', 'GenerateDataKey', 'ReEncryptFrom', 'ReEncryptTo'].map((name) =>
+    [logService, 'may', `kms:${name}`, 'the key', forLog(ofFunction)]),
+  [logService, 'may not', 'kms:Decrypt', 'the key', forLog(() => '/aws/lambda/payroll')],
+  [logService, 'may not', 'kms:Decrypt', 'the key'],
+  [logService, 'may not', 'kms:CreateGrant', 'the key', forLog(ofFunction)],
+  ['logs.eu-west-2', 'may not', 'kms:Decrypt', 'the key', forLog(ofFunction)],
 ]
 
 const keyOfAdmins = ['the admin role', 'the admin user'].flatMap((who) => [
@@ -301,22 +422,27 @@ const log = [
   ['the service role', 'may not', 'logs:PutLogEvents', 'its log'],
 ]
 
+const trace = (verdict) => ['PutTraceSegments', 'PutTelemetryRecords'].map((name) => ['the function', verdict, `xray:${name}`, 'anything'])
+
 // sections returns the rows by the deployments that they apply to. known are all actions that HealthLake has on a datastore.
 export const sections = (known) => [
-  [always, [...executionRole, ...settingsRole, ...serviceRole, ...secret, ...records, ...alias, ...log]],
+  [always, [...executionRole, ...settingsRole, ...secret, ...records, ...alias, ...log]],
   [withAlarms, topic],
   [withAdmins, secretWithAdmins],
   [withoutAdmins, secretWithoutAdmins],
   [withKey, key],
   [withoutKey, noKey],
+  [createdKey, keyOfLog],
   [adminsUseKey, keyOfAdmins],
   [(d) => !adminsUseKey(d), [['the admin role', 'may not', 'kms:Decrypt', 'the key', forSecret('the secret')]]],
   [always, settings(known)],
-  [always, fhir(reading, 'may', 'the datastore')],
-  [readWrite, fhir(writing, 'may', 'the datastore')],
-  [readOnly, fhir(writing, 'may not', 'the datastore')],
-  [always, fhir([...reading, ...writing], 'may not', 'another datastore')],
-  [always, fhir(withheld(known), 'may not', 'the datastore')],
+  ...roleRows('the service role', always, { writes: true }, known),
+  ...roleRows('the read role', always, {}, known),
+  ...roleRows('the export role', exporting, { writes: true, exports: true }, known),
+  ...roleRows('the read and export role', exporting, { exports: true }, known),
+  [toBucket, dataAccess],
+  [tracing, [...trace('may'), ['the function', 'may not', 'xray:GetTraceSummaries', 'anything']]],
+  [notTracing, trace('may not')],
   [restricted, [
     ['healthlake', 'may not', 'lambda:InvokeFunction', 'the alias', from(otherAccount)],
     ['healthlake', 'may not', 'lambda:InvokeFunction', 'the alias'],
