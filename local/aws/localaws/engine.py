@@ -156,6 +156,7 @@ def _roll_back(backend, stack, verb, before, previous, replaced, reason):
         deployed[name], resources._parsed_resources[name] = old, old.resource
     created = [name for name in _reversed_order(deployed) if name not in before and name not in resources.imports]
     try:
+        stack.output_map = models.OutputMap(resources, {"Outputs": {}}, stack.stack_id)
         if before:
             _converge(backend, stack, *previous, [])
         for old in discarded + [_forget(resources, name) for name in created]:
@@ -235,6 +236,7 @@ def _carry_out_deletion(backend, stack):
         with _naming(resources, stack.name, {"Type": "AWS::CloudFormation::Stack"}, "DELETE"):
             for export in stack.exports:
                 _refuse_if_imported(backend, stack, export.name, "delete")
+        stack.output_map = models.OutputMap(resources, {"Outputs": {}}, stack.stack_id)  # moto reads resources anew for a description
         for name in _reversed_order(deployed):
             if deployed[name].definition.get("DeletionPolicy") not in ("Retain", "RetainExceptOnCreate"):
                 _remove(resources, deployed[name])
