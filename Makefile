@@ -17,7 +17,7 @@ help: ## List the targets
 	    if (n > 1) printf "  %16s %s\n", "", substr(d[2], 1, length(d[2]) - 1) }' $(MAKEFILE_LIST)
 
 ##@ To use it
-.PHONY: demo invoke preflight synth deploy idp-config
+.PHONY: demo invoke preflight synth client-key deploy idp-config
 
 demo: need-go ## Run the function against a local identity provider and show what HealthLake would get
 	@go build -C local -buildvcs=false -o ../bin/ ./cmd/demo && bin/demo
@@ -25,13 +25,16 @@ demo: need-go ## Run the function against a local identity provider and show wha
 invoke: need-go ## Run one event through the function [EVENT=events/search.json]
 	@go build -C local -buildvcs=false -o ../bin/ ./cmd/invoke && bin/invoke "$(EVENT)"
 
-preflight: need-go ## Check cdk.context.json against the provider and AWS before a deploy [ARGS="--write -c key=value" CLIENT_SECRET SRV_API_KEY]
+preflight: need-go ## Check cdk.context.json against the provider and AWS before a deploy [ARGS="--write -c key=value" CLIENT_SECRET SRV_API_KEY CLIENT_PRIVATE_KEY]
 	@go build -buildvcs=false -o bin/ ./cmd/preflight && bin/preflight $(ARGS)
 
 synth: need-go node_modules ## Write the CloudFormation templates to cdk.out
 	npx --no -- cdk synth --quiet
 
-deploy: need-go node_modules ## Deploy; stops before a datastore would be replaced [CLIENT_SECRET SRV_API_KEY CONTEXT="-c key=value" CDK_OPTIONS="--profile name" CONFIRM_REPLACEMENT=yes]
+client-key: need-go ## Make the key pair for introspectionAuth private_key_jwt [ARGS="-alg ES384"]
+	@go build -buildvcs=false -o bin/ ./cmd/clientkey && bin/clientkey $(ARGS)
+
+deploy: need-go node_modules ## Deploy; stops before a datastore would be replaced [CLIENT_SECRET SRV_API_KEY CLIENT_PRIVATE_KEY CONTEXT="-c key=value" CDK_OPTIONS="--profile name" CONFIRM_REPLACEMENT=yes]
 	@go build -buildvcs=false -o bin/ ./cmd/deploy && bin/deploy $(CONTEXT) -- $(CDK_OPTIONS)
 
 idp-config: need-go node_modules ## Print the datastore's identity provider settings for update-fhir-datastore [CONTEXT="-c key=value"]

@@ -13,6 +13,8 @@ require (
 	golang.org/x/oauth2 v0.37.0
 )
 
+require github.com/go-jose/go-jose/v4 v4.1.9
+
 require (
 	golang.org/x/term v0.47.0 // indirect
 	mvdan.cc/sh/v3 v3.12.0

@@ -72,8 +72,15 @@ func secretDocument(scope constructs.Construct, cfg config.Config) (string, erro
 		given:       cfg.SrvAPIKey,
 		need:        auth.NeedsAPIKey(),
 	}
+	privateKey := credential{
+		id:          contract.ClientPrivateKey.Parameter,
+		description: "Private key of client " + cfg.ClientID + " at the identity provider",
+		need:        auth.NeedsPrivateKey(),
+		escaped:     true,
+	}
 	document := cfg.Document()
 	document.ClientSecret, document.APIKey = clientSecret.value(scope), apiKey.value(scope)
+	document.ClientPrivateKey = privateKey.value(scope)
 	text, err := contract.CompactJSON(document)
 	return string(text), err
 }
@@ -84,6 +91,7 @@ type credential struct {
 	description string
 	given       string // what the context holds, a literal or a dynamic reference; may be empty
 	need        clientauth.Need
+	escaped     bool // the parameter is written as JSON writes a string
 }
 
 // value is what goes into the document: what the context gives, or else a parameter that CloudFormation fills at deploy
@@ -101,6 +109,10 @@ func (c credential) value(scope constructs.Construct) string {
 		AllowedPattern: jsii.String(`[ !#-\[\]-~]*`),
 		ConstraintDescription: jsii.String(`printable ASCII characters without " and \, which would break the secret's ` +
 			`JSON document; a value that has them can be put into the secret itself`),
+	}
+	if c.escaped {
+		props.AllowedPattern = jsii.String(`([ !#-\[\]-~]|\\["\\/nrt])*`)
+		props.ConstraintDescription = jsii.String(`printable ASCII characters, " and \ and line breaks as JSON escapes them`)
 	}
 	if c.need == clientauth.Optional {
 		props.Description = jsii.String(c.description + "; empty if the provider wants none")

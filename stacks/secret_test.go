@@ -105,6 +105,7 @@ func TestCredentialParameters(t *testing.T) {
 		{clientauth.Post, "", "", map[string]bool{"ClientSecret": false}},
 		{clientauth.Post, literal, "", nil},
 		{clientauth.None, "", "", nil},
+		{clientauth.PrivateKeyJWT, "", "", map[string]bool{"ClientPrivateKey": false}},
 	} {
 		cfg := sample()
 		cfg.IntrospectionAuth, cfg.ClientSecret, cfg.SrvAPIKey = test.auth, test.clientSecret, test.apiKey
@@ -126,8 +127,10 @@ func TestCredentialParameters(t *testing.T) {
 			}
 			// CloudFormation matches the whole value.
 			allowed := regexp.MustCompile(`^(?:` + parameter["AllowedPattern"].(string) + `)$`)
+			escapes := id == "ClientPrivateKey" // it is written as JSON writes a string
 			for value, want := range map[string]bool{
-				"": true, "ory_pat_x+/=": true, " !#$[]~": true, `a"b`: false, `a\b`: false, "a\nb": false, "é": false,
+				"": true, "ory_pat_x+/=": true, " !#$[]~": true, `a"b`: false, `a\ b`: false, "a\nb": false, "é": false,
+				`{\"kty\":\"EC\"}`: escapes, `-----BEGIN\n-----\r\n`: escapes, `a\`: false, `a\u0022`: false,
 			} {
 				if allowed.MatchString(value) != want {
 					t.Errorf("%s allows %q: %t", id, value, !want)
@@ -149,6 +152,19 @@ func secretTemplate(t *testing.T, cfg config.Config) template {
 	}
 	tmpl := assertions.Template_FromStack(stack, nil)
 	return template{Template: tmpl, json: *tmpl.ToJSON()}
+}
+
+// The private key is no part of the template, and the function reads it as it was given.
+func TestPrivateKeyParameter(t *testing.T) {
+	cfg := sample()
+	cfg.IntrospectionAuth = clientauth.PrivateKeyJWT
+	_, resource := secretTemplate(t, cfg).one(t, "AWS::SecretsManager::Secret")
+	const key = "-----BEGIN PRIVATE KEY-----\nMIG\"\\\n-----END PRIVATE KEY-----\n"
+	text := filled(t, at(resource, "Properties", "SecretString"), map[string]string{"ClientPrivateKey": contract.EscapeJSON(key)})
+	document, err := contract.ParseDocument([]byte(text), true)
+	if err != nil || document.ClientPrivateKey != key {
+		t.Errorf("got %q, %v", document.ClientPrivateKey, err)
+	}
 }
 
 // CloudFormation compares templates, not live values: it writes the secret again only when the resource's text changes.

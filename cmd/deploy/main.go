@@ -5,8 +5,8 @@
 //
 // The second form prints the datastore's identity provider configuration in the form of HealthLake's UpdateFHIRDatastore.
 //
-// Run it in the project's directory, with AWS credentials where every AWS SDK finds them. In the environment, CLIENT_SECRET
-// and SRV_API_KEY set the stacks' parameters, and CONFIRM_REPLACEMENT=yes allows a new, empty datastore.
+// Run it in the project's directory, with AWS credentials where every AWS SDK finds them. In the environment, CLIENT_SECRET,
+// SRV_API_KEY and CLIENT_PRIVATE_KEY set the stacks' parameters, and CONFIRM_REPLACEMENT=yes allows a new, empty datastore.
 package main
 
 import (
@@ -19,6 +19,7 @@ import (
 	"os"
 	"slices"
 
+	"healthlake-smart-on-fhir/internal/clientauth"
 	"healthlake-smart-on-fhir/internal/contract"
 	"healthlake-smart-on-fhir/internal/terminal"
 )
@@ -98,21 +99,26 @@ func examine(ctx context.Context, client cloudFormation, stacks []stack) (parame
 func parameterValues(s stack, before template, lookup func(string) (string, bool)) (values []string, err error) {
 	for _, name := range slices.Sorted(maps.Keys(s.template.Parameters)) {
 		p := s.template.Parameters[name]
-		i := slices.IndexFunc(credentials, func(c contract.Credential) bool { return c.Parameter == name })
+		i := slices.IndexFunc(contract.Credentials, func(c contract.Credential) bool { return c.Parameter == name })
 		if i < 0 || p.Default != nil {
 			continue
 		}
-		value, set := lookup(credentials[i].Variable)
+		variable := contract.Credentials[i].Variable
+		value, set := lookup(variable)
 		_, kept := before.Parameters[name]
+		if set && name == contract.ClientPrivateKey.Parameter {
+			if _, err := clientauth.ParseKey(value); err != nil {
+				return nil, fmt.Errorf("%s: %w; make client-key makes one", variable, err)
+			}
+			value = contract.EscapeJSON(value)
+		}
 		switch {
 		case set:
 			values = append(values, s.Name+":"+name+"="+value)
 		case !kept:
 			return nil, fmt.Errorf("%s is not set, and the parameter %s of stack %s has no value yet (%s); set it in the "+
-				"environment and run this again; later deploys keep the value", credentials[i].Variable, name, s.Name, p.Description)
+				"environment and run this again; later deploys keep the value", variable, name, s.Name, p.Description)
 		}
 	}
 	return values, nil
 }
-
-var credentials = []contract.Credential{contract.ClientSecret, contract.APIKey}

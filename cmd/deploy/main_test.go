@@ -1,7 +1,12 @@
 package main
 
 import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
 	"encoding/json"
+	"encoding/pem"
 	"encoding/xml"
 	"io"
 	"os"
@@ -53,7 +58,7 @@ func project(t *testing.T) *awstest.Server {
 	} {
 		write(t, path, content)
 	}
-	for _, name := range []string{"CLIENT_SECRET", "SRV_API_KEY", "CONFIRM_REPLACEMENT"} {
+	for _, name := range []string{"CLIENT_SECRET", "SRV_API_KEY", "CLIENT_PRIVATE_KEY", "CONFIRM_REPLACEMENT"} {
 		t.Setenv(name, "") // so that it is as before after the test
 		os.Unsetenv(name)
 	}
@@ -144,6 +149,46 @@ func TestParameters(t *testing.T) {
 	}
 	if c, _ := called(t); slices.Contains(c.Argv, "--parameters") {
 		t.Errorf("cdk got %q", c.Argv)
+	}
+}
+
+// The private key goes between the quotation marks of the secret's JSON document.
+func TestPrivateKey(t *testing.T) {
+	for name, der := range map[string]func(*ecdsa.PrivateKey) ([]byte, error){
+		"PRIVATE KEY":    func(k *ecdsa.PrivateKey) ([]byte, error) { return x509.MarshalPKCS8PrivateKey(k) },
+		"EC PRIVATE KEY": x509.MarshalECPrivateKey,
+	} {
+		project(t)
+		write(t, "cdk.out/p-Secret.template.json", `{"Parameters": {"ClientPrivateKey": {"Type": "String", "NoEcho": true}}}`)
+		key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+		if err != nil {
+			t.Fatal(err)
+		}
+		block, err := der(key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text := string(pem.EncodeToMemory(&pem.Block{Type: name, Bytes: block}))
+		t.Setenv("CLIENT_PRIVATE_KEY", text)
+		if err := run(t.Context(), nil, io.Discard, io.Discard); err != nil {
+			t.Fatal(err)
+		}
+		c, _ := called(t)
+		parameter, ok := strings.CutPrefix(c.Argv[len(c.Argv)-1], "p-Secret:ClientPrivateKey=")
+		var decoded string
+		if err := json.Unmarshal([]byte(`"`+parameter+`"`), &decoded); !ok || err != nil || decoded != text {
+			t.Errorf("%s: the secret gets %q, %v", name, decoded, err)
+		}
+
+		_ = os.Remove("cdk.json")
+		t.Setenv("CLIENT_PRIVATE_KEY", text[:len(text)/2])
+		err = run(t.Context(), nil, io.Discard, io.Discard)
+		if err == nil || !strings.Contains(err.Error(), "CLIENT_PRIVATE_KEY: ") || strings.Contains(err.Error(), "MI") {
+			t.Errorf("%s: half of a key: %v", name, err)
+		}
+		if _, ok := called(t); ok {
+			t.Error("deployed with half of a key")
+		}
 	}
 }
 

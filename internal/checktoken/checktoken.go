@@ -34,6 +34,8 @@ type source interface {
 	find(ctx context.Context, token string, document contract.Document) (found, error)
 	// warmUp does ahead of the first token what would make it wait.
 	warmUp(ctx context.Context, document contract.Document) error
+	// parseDocument reads the secret's value and checks that it has what the source needs.
+	parseDocument(value []byte) (contract.Document, error)
 }
 
 // found is what a source returns, with an error too: the claims, and what it took to get them.
@@ -66,11 +68,16 @@ func New(e contract.Environment, transport *httpclient.Transport, now func() tim
 	if err != nil {
 		return nil, fmt.Errorf("INTROSPECTION_AUTH: %w", err)
 	}
+	if method == clientauth.PrivateKeyJWT && e.ClientAssertionAudience == "" {
+		return nil, errors.New("CLIENT_ASSERTION_AUDIENCE: needed where INTROSPECTION_AUTH is private_key_jwt")
+	}
 	c.source = &introspection{
-		client: introspect.New(transport),
-		method: method,
-		origin: e.IntrospectionOrigin,
-		cache:  tokencache.New(e.IntrospectionCache, now),
+		client:   introspect.New(transport),
+		method:   method,
+		audience: e.ClientAssertionAudience,
+		origin:   e.IntrospectionOrigin,
+		cache:    tokencache.New(e.IntrospectionCache, now),
+		now:      now,
 	}
 	return c, nil
 }
@@ -105,6 +112,12 @@ func (e *Error) Unwrap() error { return e.cause }
 // cannot work is noticed before anybody waits for it.
 func (c *Checker) WarmUp(ctx context.Context, document contract.Document) error {
 	return c.source.warmUp(ctx, document)
+}
+
+// ParseDocument reads the secret's value and checks that it has what every check of a token needs. The error names fields and
+// contains no value.
+func (c *Checker) ParseDocument(value []byte) (contract.Document, error) {
+	return c.source.parseDocument(value)
 }
 
 // Check returns HealthLake's response about a token for the datastore at endpoint. The settings that may change without a

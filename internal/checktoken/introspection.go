@@ -3,6 +3,9 @@ package checktoken
 import (
 	"context"
 	"errors"
+	"fmt"
+	"sync/atomic"
+	"time"
 
 	"healthlake-smart-on-fhir/internal/claims"
 	"healthlake-smart-on-fhir/internal/clientauth"
@@ -14,10 +17,19 @@ import (
 
 // introspection asks the provider about each token (RFC 7662).
 type introspection struct {
-	client *introspect.Client
-	method clientauth.Method
-	origin string // the only server that tokens and credentials are sent to
-	cache  *tokencache.Cache
+	client   *introspect.Client
+	method   clientauth.Method
+	audience string // of client assertions
+	origin   string // the only server that tokens and credentials are sent to
+	cache    *tokencache.Cache
+	now      func() time.Time
+	key      atomic.Pointer[parsedKey]
+}
+
+// parsedKey is the document's private key. Parsing one takes longer than signing with it.
+type parsedKey struct {
+	text string
+	*clientauth.Key
 }
 
 // warmUpToken is nobody's token. Asking about it opens the connection that the first call will use.
@@ -45,12 +57,47 @@ func (s *introspection) ask(ctx context.Context, token string, document contract
 	if contract.Origin(document.AuthEndpointIntrospect) != s.origin {
 		return introspect.Response{}, errOtherOrigin
 	}
-	return s.client.Introspect(ctx, document.AuthEndpointIntrospect, introspect.Auth{
+	auth := introspect.Auth{
 		Method:       s.method,
 		ClientID:     document.ClientID,
 		ClientSecret: document.ClientSecret,
 		APIKey:       document.APIKey,
-	}, token)
+	}
+	if s.method == clientauth.PrivateKeyJWT {
+		key, err := s.parseKey(document.ClientPrivateKey)
+		if err != nil {
+			return introspect.Response{}, err
+		}
+		auth.Assertion = func() (string, error) { return key.Assertion(document.ClientID, s.audience, s.now()) }
+	}
+	return s.client.Introspect(ctx, document.AuthEndpointIntrospect, auth, token)
+}
+
+func (s *introspection) parseDocument(value []byte) (contract.Document, error) {
+	document, err := contract.ParseDocument(value, true)
+	if err != nil || s.method != clientauth.PrivateKeyJWT {
+		return document, err
+	}
+	if document.ClientPrivateKey == "" {
+		return contract.Document{}, errors.New("secret: missing client_private_key, which make client-key makes")
+	}
+	if _, err := s.parseKey(document.ClientPrivateKey); err != nil {
+		return contract.Document{}, fmt.Errorf("secret: client_private_key: %w", err)
+	}
+	return document, nil
+}
+
+// parseKey parses a key unless it is the one before.
+func (s *introspection) parseKey(text string) (*clientauth.Key, error) {
+	if known := s.key.Load(); known != nil && known.text == text {
+		return known.Key, nil
+	}
+	key, err := clientauth.ParseKey(text)
+	if err != nil {
+		return nil, err
+	}
+	s.key.Store(&parsedKey{text, key})
+	return key, nil
 }
 
 // providerReasons has the reason for each kind of error.

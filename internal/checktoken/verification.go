@@ -26,6 +26,10 @@ func (s *verification) warmUp(ctx context.Context, _ contract.Document) error {
 	return keysError(s.verifier.Load(ctx))
 }
 
+func (s *verification) parseDocument(value []byte) (contract.Document, error) {
+	return contract.ParseDocument(value, false)
+}
+
 func keysError(err error) error {
 	if err == nil {
 		return nil

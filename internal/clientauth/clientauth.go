@@ -1,5 +1,5 @@
 // Package clientauth names the ways in which the function can authenticate at the introspection endpoint (RFC 7662 section
-// 2.1), and says which credentials each of them needs.
+// 2.1), says which credentials each of them needs, and signs the assertions of the one with a private key.
 package clientauth
 
 import "fmt"
@@ -14,6 +14,8 @@ const (
 	Basic  Method = "basic"  // client_secret_basic (RFC 6749 section 2.3.1)
 	Post   Method = "post"   // client_secret_post (RFC 6749 section 2.3.1)
 	None   Method = "none"   // no credentials, for an endpoint that the network protects
+	// PrivateKeyJWT is an assertion that a private key has signed (RFC 7523 section 2.2).
+	PrivateKeyJWT Method = "private_key_jwt"
 )
 
 // aliases are the names of OAuth's registry of token endpoint authentication methods (RFC 7591 section 2).
@@ -27,7 +29,7 @@ func Parse(name string) (Method, error) {
 	if _, ok := needs[Method(name)]; ok {
 		return Method(name), nil
 	}
-	return "", fmt.Errorf("client authentication method %q is none of auto, bearer, basic, post, none", name)
+	return "", fmt.Errorf("client authentication method %q is none of auto, bearer, basic, post, none, private_key_jwt", name)
 }
 
 // Need says whether a method uses a credential.
@@ -40,12 +42,13 @@ const (
 	Required
 )
 
-var needs = map[Method]struct{ apiKey, clientSecret Need }{
-	Auto:   {Optional, Optional},
-	Bearer: {Required, Unused},
-	Basic:  {Unused, Required},
-	Post:   {Unused, Required},
-	None:   {Unused, Unused},
+var needs = map[Method]struct{ apiKey, clientSecret, privateKey Need }{
+	Auto:          {apiKey: Optional, clientSecret: Optional},
+	Bearer:        {apiKey: Required},
+	Basic:         {clientSecret: Required},
+	Post:          {clientSecret: Required},
+	None:          {},
+	PrivateKeyJWT: {privateKey: Required},
 }
 
 // NeedsAPIKey says whether the method uses the API key.
@@ -53,6 +56,9 @@ func (m Method) NeedsAPIKey() Need { return needs[m].apiKey }
 
 // NeedsClientSecret says whether the method uses the client id and the client secret.
 func (m Method) NeedsClientSecret() Need { return needs[m].clientSecret }
+
+// NeedsPrivateKey says whether the method uses the client id and the private key.
+func (m Method) NeedsPrivateKey() Need { return needs[m].privateKey }
 
 // Resolve replaces Auto: Bearer if there is an API key, else Basic if there is a client secret, else None. A credential
 // counts even if its value is known to CloudFormation alone. Any other method stays.

@@ -165,7 +165,7 @@ func TestChoiceNamesWhatIsAllowed(t *testing.T) {
 		`error authorizationStrategy: got "AWS_AUTH", want SMART_ON_FHIR or SMART_ON_FHIR_V1`)
 	says(t, map[string]any{"introspectionAuth": "key"},
 		`error introspectionAuth: got "key", want auto, bearer, basic (or client_secret_basic), `+
-			`post (or client_secret_post) or none`)
+			`post (or client_secret_post), private_key_jwt or none`)
 	says(t, map[string]any{"lambdaMemorySize": 64.0},
 		`error lambdaMemorySize: got 64, want a whole number from 128 to 10240`)
 	// Of a list the element at fault is shown.

@@ -70,6 +70,7 @@ type Config struct {
 	// RequiredAudience are not empty; otherwise ClientID and AuthEndpointIntrospect are not empty.
 	TokenValidation           string
 	IntrospectionAuth         clientauth.Method
+	ClientAssertionAudience   string            // empty: AuthIssuer
 	AuthCABundle              string            // key authCaBundle: path of a PEM file; empty: the system's roots
 	IntrospectionCacheSeconds int               // 0: every request asks the provider
 	RequiredAudience          []string          // any of them; empty: not required

@@ -1,10 +1,12 @@
 package config
 
 import (
+	"cmp"
 	"slices"
 	"strconv"
 	"time"
 
+	"healthlake-smart-on-fhir/internal/clientauth"
 	"healthlake-smart-on-fhir/internal/contract"
 )
 
@@ -42,6 +44,9 @@ func (c Config) Environment() contract.Environment {
 	if c.TokenValidation == contract.TokenValidationJWT {
 		e.AuthIssuer, e.AuthEndpointJwks = c.AuthIssuer, c.AuthEndpointJwks
 	} else {
+		if c.IntrospectionAuth == clientauth.PrivateKeyJWT {
+			e.ClientAssertionAudience = cmp.Or(c.ClientAssertionAudience, c.AuthIssuer)
+		}
 		e.IntrospectionOrigin = contract.Origin(c.AuthEndpointIntrospect)
 	}
 	return e

@@ -52,6 +52,8 @@ const (
 	KeyPrefix                        = "prefix"
 	KeySecretName                    = "secretName"
 	KeyTokenValidation               = "tokenValidation"
+	KeyIntrospectionAuth             = "introspectionAuth"
+	KeyClientAssertionAudience       = "clientAssertionAudience"
 	KeyAuthEndpoint                  = "authEndpoint"
 	KeyAuthEndpointToken             = "authEndpointToken"
 	KeyAuthEndpointIntrospect        = "authEndpointIntrospect"

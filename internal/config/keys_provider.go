@@ -55,10 +55,17 @@ var providerKeys = []key{
 			"another secret. See " + credentialsPage + ".",
 	},
 	{
-		name: "introspectionAuth", byDefault: fixed(string(clientauth.Auto)), value: introspectionAuth,
+		name: KeyIntrospectionAuth, byDefault: fixed(string(clientauth.Auto)), value: introspectionAuth,
 		doc: "How the function authenticates at the introspection endpoint: `bearer` sends `srvAPIKey`; `basic` and `post` " +
-			"send `clientId` and `clientSecret`, as `client_secret_basic` and `client_secret_post` of RFC 7591; `none` " +
-			"sends nothing. `auto` is `bearer` if there is an API key, else `basic` if there is a client secret, else `none`.",
+			"send `clientId` and `clientSecret`, as `client_secret_basic` and `client_secret_post` of RFC 7591; " +
+			"`private_key_jwt` signs each request with [a private key](../security.md#private-key); `none` sends nothing. `auto` is `bearer` if there is an API key, else `basic` if there is a client secret, else `none`.",
+	},
+	{
+		name: KeyClientAssertionAudience, byDefault: derived(code(KeyAuthIssuer), func(Config) any { return "" }),
+		value: text(func(c *Config) *string { return &c.ClientAssertionAudience }, orEmpty(matching("a text without spaces", `^[!-~]+$`))),
+		doc: "With `introspectionAuth` `private_key_jwt`: the `aud` of what the function signs, for example " +
+			"`https://clinic.okta.com/oauth2/aus1a2b3c4d5e6f7g8h9/v1/introspect`. What the provider wants is on the " +
+			providerPages + ".",
 	},
 	{
 		name: "authCaBundle", byDefault: derived("the system's certificate authorities", func(Config) any { return "" }),
@@ -117,7 +124,7 @@ var introspectionAuth = reading(func(c *Config) *clientauth.Method { return &c.I
 		return method, ok && s != "" && err == nil
 	},
 	check[clientauth.Method]{
-		"auto, bearer, basic (or client_secret_basic), post (or client_secret_post) or none",
+		"auto, bearer, basic (or client_secret_basic), post (or client_secret_post), private_key_jwt or none",
 		func(clientauth.Method) bool { return true },
 	})
 

@@ -55,7 +55,7 @@ func TestReplaces(t *testing.T) {
 		"tokenValidation": "jwt", "clientId": "other", "clientSecret": "{{resolve:secretsmanager:other}}",
 		"authEndpoint": "https://other.example", "authEndpointToken": "https://other.example/token",
 		"authEndpointIntrospect": "https://other.example/introspect", "srvAPIKey": "{{resolve:secretsmanager:other}}",
-		"introspectionAuth": "none", "authCaBundle": "ca.pem", "claimNames": `{"patient": "p"}`,
+		"introspectionAuth": "none", "authCaBundle": "ca.pem", "clientAssertionAudience": "https://other.example", "claimNames": `{"patient": "p"}`,
 		"authEndpointAuthorize": "https://other.example/auth", "authIssuer": "https://other.example",
 		"authEndpointJwks": "https://other.example/keys", "authEndpointRevoke": "", "authEndpointManage": "https://other.example/manage",
 		"authEndpointRegister": "https://other.example/register",

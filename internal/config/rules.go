@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"healthlake-smart-on-fhir/internal/clientauth"
 	"healthlake-smart-on-fhir/internal/contract"
 )
 
@@ -20,6 +21,8 @@ var rules = slices.Concat([]rule{
 	{[]string{KeyPrefix, KeyBulkExport}, prefixRule},
 	{[]string{KeyPrefix, KeyDatastoreName}, datastoreNameRule},
 	{[]string{KeyTokenValidation, KeyRequiredAudience, KeyAuthEndpoint, KeyAuthIssuer, KeyAuthEndpointJwks}, jwtRule},
+	{[]string{KeyTokenValidation, KeyIntrospectionAuth, KeyClientAssertionAudience, KeyAuthEndpoint, KeyAuthIssuer},
+		assertionAudienceRule},
 	{[]string{KeyTokenValidation, KeyAuthEndpointIntrospect, KeyRequiredAudience, KeyTrustedIssuers}, anyTokenRule},
 	{[]string{KeyKMSKey, KeyRegion}, kmsKeyRule},
 	{documentKeys, documentRule},
@@ -61,6 +64,16 @@ func jwtRule(c Config) (problems []Problem) {
 		}
 	}
 	return problems
+}
+
+// assertionAudienceRule: an assertion that names nobody could be shown to anybody (RFC 7523 section 3).
+func assertionAudienceRule(c Config) []Problem {
+	if c.TokenValidation == TokenValidationJWT || c.IntrospectionAuth != clientauth.PrivateKeyJWT ||
+		c.ClientAssertionAudience != "" || c.AuthIssuer != "" {
+		return nil
+	}
+	return []Problem{{Key: KeyClientAssertionAudience, Got: "nothing, and no " + KeyAuthIssuer,
+		Want: "the audience of client assertions that the provider's documentation names, often its issuer"}}
 }
 
 // anyTokenRule: introspection tells whether a token is active, not what it is for. RFC 7662 lets a provider introspect refresh

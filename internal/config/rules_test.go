@@ -25,9 +25,31 @@ func TestRegionWithoutHealthLake(t *testing.T) {
 
 // The credentials that a method needs may come at deploy time, so the context need not hold them.
 func TestIntrospectionAuthWithoutCredentials(t *testing.T) {
-	for _, auth := range []string{"auto", "bearer", "basic", "post", "none"} {
+	for _, auth := range []string{"auto", "bearer", "basic", "post", "none", "private_key_jwt"} {
 		accepts(t, map[string]any{"introspectionAuth": auth})
 	}
+}
+
+func TestClientAssertionAudience(t *testing.T) {
+	type m = map[string]any
+	for want, context := range map[string]m{
+		"":                            {"clientAssertionAudience": "https://other.example"}, // no assertions
+		"https://idp.example":         {"introspectionAuth": "private_key_jwt", "authIssuer": "https://idp.example"},
+		"https://idp.example/x":       {"introspectionAuth": "private_key_jwt", "clientAssertionAudience": "https://idp.example/x"},
+		"urn:example:idp, not a URL?": nil,
+	} {
+		if context == nil {
+			says(t, m{"clientAssertionAudience": want},
+				`error clientAssertionAudience: got "`+want+`", want a text without spaces, or the empty string for none`)
+			continue
+		}
+		if got := accepts(t, context).Environment().ClientAssertionAudience; got != want {
+			t.Errorf("%v: got %q, want %q", context, got, want)
+		}
+	}
+	says(t, m{"introspectionAuth": "private_key_jwt", "authIssuer": "", "smartCapabilities": "permission-v2"},
+		"error clientAssertionAudience: got nothing, and no authIssuer, "+
+			"want the audience of client assertions that the provider's documentation names, often its issuer")
 }
 
 func TestJWT(t *testing.T) {

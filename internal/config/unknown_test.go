@@ -57,7 +57,7 @@ func TestUnknownKeys(t *testing.T) {
 		says(t, map[string]any{typo: "its value is not shown"}, "error unknown key "+typo+", did you mean "+meant+"?")
 	}
 	for unknown, meant := range map[string]string{
-		"audience":      "did you mean requiredAudience?",
+		"audience":      "did you mean clientAssertionAudience or requiredAudience?",
 		"jwksUri":       "did you mean authEndpointJwks?",
 		"jwks_uri":      "did you mean authEndpointJwks?",
 		"scopes":        "did you mean requiredScope or smartScopes?",

@@ -3,7 +3,7 @@ package contract
 // Credential is a secret of this resource server at the provider, and where a deployment may have it from. A value in the
 // context can be read in the templates; one in the environment reaches CloudFormation as a parameter that it shows to nobody.
 type Credential struct {
-	Key       string // of the context
+	Key       string // of the context; "" where the context must not have it
 	Variable  string // of the environment of make deploy and make preflight
 	Parameter string // of the secret's stack
 }
@@ -12,4 +12,10 @@ type Credential struct {
 var (
 	ClientSecret = Credential{"clientSecret", "CLIENT_SECRET", "ClientSecret"}
 	APIKey       = Credential{"srvAPIKey", "SRV_API_KEY", "SrvAPIKey"}
+	// The private key may have line breaks and quotation marks. CloudFormation puts the parameter between the quotation marks
+	// of the secret's JSON document as it is, so the parameter is the key as JSON writes it, see EscapeJSON.
+	ClientPrivateKey = Credential{"", "CLIENT_PRIVATE_KEY", "ClientPrivateKey"}
 )
+
+// Credentials are all of them.
+var Credentials = []Credential{ClientSecret, APIKey, ClientPrivateKey}

@@ -22,6 +22,8 @@ type Document struct {
 	AuthEndpointIntrospect string `json:"auth_endpoint_introspect"`
 	// APIKey is sent as a bearer token to the introspection endpoint where the provider wants that.
 	APIKey string `json:"api_key"`
+	// ClientPrivateKey is the key that signs client assertions (RFC 7523), as a JWK or PEM; only with private_key_jwt.
+	ClientPrivateKey string `json:"client_private_key,omitempty"`
 	// The service roles that HealthLake assumes to carry out a request; see RoleARN. The first may read and write.
 	HLRoleARN           string `json:"hl_role_arn"`
 	HLRoleARNRead       string `json:"hl_role_arn_read,omitempty"`

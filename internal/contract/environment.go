@@ -34,17 +34,20 @@ const MaxIntrospectionCache = 300 * time.Second
 // Environment is what a deployment fixes for the checkToken function. The stacks write it, the function reads it at start.
 // What may change without a deployment is in the secret: see Document.
 type Environment struct {
-	SecretID           string // name or ARN of the secret
-	TokenValidation    string // one of the TokenValidation constants
-	IntrospectionAuth  string // how the function authenticates at the introspection endpoint
-	AuthIssuer         string // with TokenValidationJWT: whose tokens are accepted
-	AuthEndpointJwks   string // with TokenValidationJWT: where the issuer publishes its keys
-	RequiredAudience   []string
-	RequiredScope      []string
-	TrustedIssuers     []string
-	ClaimNames         map[string]string
-	IntrospectionCache time.Duration // whole seconds; 0: every call asks the provider
-	MaxTokenLifetime   time.Duration // whole seconds; 0: any
+	SecretID          string // name or ARN of the secret
+	TokenValidation   string // one of the TokenValidation constants
+	IntrospectionAuth string // how the function authenticates at the introspection endpoint
+	// ClientAssertionAudience is the aud of client assertions, with private_key_jwt. It is not in the secret: whoever may change
+	// that must not have assertions made for another server.
+	ClientAssertionAudience string
+	AuthIssuer              string // with TokenValidationJWT: whose tokens are accepted
+	AuthEndpointJwks        string // with TokenValidationJWT: where the issuer publishes its keys
+	RequiredAudience        []string
+	RequiredScope           []string
+	TrustedIssuers          []string
+	ClaimNames              map[string]string
+	IntrospectionCache      time.Duration // whole seconds; 0: every call asks the provider
+	MaxTokenLifetime        time.Duration // whole seconds; 0: any
 	// SenderConstrainedTokens is one of the SenderConstrained constants.
 	SenderConstrainedTokens string
 	// IntrospectionOrigin is the scheme, host and port of the introspection endpoint. Whoever may change the secret can change
@@ -60,6 +63,7 @@ var variables = []variable{
 	text("SECRET_ID", DefaultSecretName, func(e *Environment) *string { return &e.SecretID }),
 	text("TOKEN_VALIDATION", TokenValidationIntrospection, func(e *Environment) *string { return &e.TokenValidation }),
 	text("INTROSPECTION_AUTH", "", func(e *Environment) *string { return &e.IntrospectionAuth }),
+	text("CLIENT_ASSERTION_AUDIENCE", "", func(e *Environment) *string { return &e.ClientAssertionAudience }),
 	text("AUTH_ISSUER", "", func(e *Environment) *string { return &e.AuthIssuer }),
 	text("AUTH_ENDPOINT_JWKS", "", func(e *Environment) *string { return &e.AuthEndpointJwks }),
 	words("REQUIRED_AUDIENCE", func(e *Environment) *[]string { return &e.RequiredAudience }),

@@ -17,7 +17,7 @@ var variables = map[string]string{
 	"REQUIRED_SCOPE": "fhir launch", "CLAIM_NAMES": `{"fhirUser":"https://clinic.example/fhirUser?a&b"}`, "AUTH_CA_BUNDLE": "ca.pem",
 	"AUDIT_CLAIMS":               "client_id sub",
 	"MAX_TOKEN_LIFETIME_SECONDS": "3600", "SENDER_CONSTRAINED_TOKENS": "accept",
-	"INTROSPECTION_ORIGIN": "https://idp.example",
+	"INTROSPECTION_ORIGIN": "https://idp.example", "CLIENT_ASSERTION_AUDIENCE": "https://idp.example/introspect",
 }
 
 func read(variables map[string]string) (contract.Environment, error) {
@@ -33,7 +33,8 @@ func TestEnvironmentIsReadAsItIsWritten(t *testing.T) {
 		RequiredAudience: []string{"datastore"}, TrustedIssuers: []string{"https://a.example/", "https://b.example/"},
 		RequiredScope:    []string{"fhir", "launch"},
 		MaxTokenLifetime: time.Hour, SenderConstrainedTokens: "accept", IntrospectionOrigin: "https://idp.example",
-		ClaimNames: map[string]string{"fhirUser": "https://clinic.example/fhirUser?a&b"},
+		ClaimNames:              map[string]string{"fhirUser": "https://clinic.example/fhirUser?a&b"},
+		ClientAssertionAudience: "https://idp.example/introspect",
 	}
 	if err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("got %+v, %v, want %+v", got, err, want)

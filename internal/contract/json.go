@@ -6,6 +6,12 @@ import (
 	"fmt"
 )
 
+// EscapeJSON is s as it stands between the quotation marks of a JSON string.
+func EscapeJSON(s string) string {
+	text, _ := CompactJSON(s) // strings can always be written
+	return string(text[1 : len(text)-1])
+}
+
 // CompactJSON is v as one line of JSON without the HTML escapes that encoding/json adds by default: a scope such as
 // patient/Observation.rs?category=laboratory&status=final stays as it is. The error quotes no value.
 func CompactJSON(v any) ([]byte, error) {

@@ -16,9 +16,12 @@ type Auth struct {
 	ClientID     string
 	ClientSecret string
 	APIKey       string
+	// Assertion makes a client assertion, for PrivateKeyJWT. It is called for each HTTP request, since a provider may refuse
+	// an assertion that it has seen.
+	Assertion func() (string, error)
 }
 
-// apply adds the credentials to a request's form or header.
+// apply adds the credentials to a request's form or header. It may be called again, for the same request's next sending.
 func (a Auth) apply(form url.Values, header http.Header) error {
 	switch a.Method.Resolve(a.APIKey != "", a.ClientSecret != "") {
 	case clientauth.None:
@@ -43,6 +46,18 @@ func (a Auth) apply(form url.Values, header http.Header) error {
 		}
 		form.Set("client_id", a.ClientID)
 		form.Set("client_secret", a.ClientSecret)
+	case clientauth.PrivateKeyJWT:
+		if a.Assertion == nil {
+			return errors.New("client authentication private_key_jwt needs a private key")
+		}
+		assertion, err := a.Assertion()
+		if err != nil {
+			return err
+		}
+		// RFC 7521 section 4.2 leaves the client id out as a rule and allows it; some servers require it.
+		form.Set("client_id", a.ClientID)
+		form.Set("client_assertion_type", clientauth.AssertionType)
+		form.Set("client_assertion", assertion)
 	default:
 		return errors.New("client authentication method is unknown")
 	}

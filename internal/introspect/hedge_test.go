@@ -8,7 +8,9 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -96,6 +98,77 @@ func TestSecondRequest(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A provider may refuse an assertion that it has seen, so each HTTP request has one of its own: a hedged one, a repeated one,
+// and one that the transport sends again because the kept connection has broken.
+func TestEachRequestHasItsOwnAssertion(t *testing.T) {
+	good := reply(200, `{"active": true}`)
+	for name, test := range map[string]struct {
+		first func(http.ResponseWriter, *http.Request)
+		calls int // before the first one
+	}{
+		"hedged":                         {first: stall},
+		"repeated after 503":             {first: reply(503, ``)},
+		"repeated, broken connection":    {first: breakOff},
+		"sent again, kept connection":    {first: breakOff, calls: 1},
+		"sent again, several calls over": {first: breakOff, calls: 3},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var mu sync.Mutex
+			var seen []string
+			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				assertion := r.PostFormValue("client_assertion")
+				mu.Lock()
+				seen = append(seen, assertion)
+				n := len(seen)
+				mu.Unlock()
+				if n == test.calls+1 {
+					test.first(w, r)
+				} else {
+					good(w, r)
+				}
+			}))
+			t.Cleanup(server.Close)
+			var made atomic.Int32
+			auth := introspect.Auth{Method: clientauth.PrivateKeyJWT, ClientID: "me", Assertion: func() (string, error) {
+				return fmt.Sprintf("assertion-%03d", made.Add(1)), nil
+			}}
+			client := introspect.New(httpclient.NewTransport(nil))
+			if name != "hedged" {
+				introspect.Patient(client)
+			}
+			for range test.calls + 1 {
+				ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+				_, err := client.Introspect(ctx, server.URL, auth, theToken)
+				cancel()
+				if err != nil {
+					t.Fatal(err)
+				}
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			slices.Sort(seen)
+			if len(seen) != test.calls+2 || seen[0] == "" || len(slices.Compact(slices.Clone(seen))) != len(seen) {
+				t.Errorf("assertions %q, want %d different ones", seen, test.calls+2)
+			}
+		})
+	}
+}
+
+// RFC 6749 section 5.2: invalid_client may be 400 where the credentials are in the form.
+func TestRefusedAssertion(t *testing.T) {
+	auth := introspect.Auth{Method: clientauth.PrivateKeyJWT, Assertion: func() (string, error) { return "a.b.c", nil }}
+	for status, want := range map[int]introspect.Kind{400: introspect.KindUnauthorized, 401: introspect.KindUnauthorized,
+		403: introspect.KindUnauthorized, 404: introspect.KindStatus, 429: introspect.KindStatus} {
+		endpoint, _ := scripted(t, reply(status, ``), reply(status, ``))
+		_, err := ask(t, endpoint, auth)
+		wantKind(t, err, want)
+	}
+	endpoint, _ := scripted(t, reply(400, ``), reply(400, ``))
+	_, err := ask(t, endpoint, introspect.Auth{Method: clientauth.None})
+	wantKind(t, err, introspect.KindStatus)
 }
 
 // A denial that comes first is an answer: the second request is not there to find a better one.

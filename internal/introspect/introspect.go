@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"healthlake-smart-on-fhir/internal/claims"
+	"healthlake-smart-on-fhir/internal/clientauth"
 	"healthlake-smart-on-fhir/internal/httpclient"
 )
 
@@ -28,7 +29,7 @@ const (
 	KindTimeout      Kind = "timeout"      // the context ended before the whole response was there
 	KindUnreachable  Kind = "unreachable"  // no connection, a broken one, or one that is not trusted (TLS)
 	KindRedirect     Kind = "redirect"     // any 3xx; redirects are never followed, since the token would go with them
-	KindUnauthorized Kind = "unauthorized" // 401 or 403: the server refuses our own credentials (RFC 7662 section 2.3)
+	KindUnauthorized Kind = "unauthorized" // 401, 403, or 400 to an assertion: our own credentials are refused (RFC 7662 section 2.3)
 	KindStatus       Kind = "status"       // any other status but 200
 	KindTooLarge     Kind = "too_large"    // a response over 64 KiB
 	KindMalformed    Kind = "malformed"    // a response that is not one JSON object
@@ -82,19 +83,18 @@ type Response struct {
 // If a request meets a connection error or a 408, 502, 503 or 504, or if its response takes longer than usual, another one
 // is sent on another connection, and the first good response counts. The hedge budget limits how many calls may do so.
 func (c *Client) Introspect(ctx context.Context, endpoint string, auth Auth, token string) (Response, error) {
-	request, err := newRequest(endpoint, auth, token)
-	if err != nil {
-		return Response{}, &Error{Kind: KindSettings, cause: err}
+	first, failure := newRequest(endpoint, auth, token)
+	if failure != nil {
+		return Response{}, failure
 	}
 	ctx, cancel := context.WithCancel(ctx) // ends the request that is no longer needed
 	defer cancel()
 	results := make(chan result, maxRequests)
-	send := func() { results <- c.exchange(request.Clone(ctx)) }
+	send := func(request *http.Request) { results <- c.exchange(request.WithContext(ctx), auth.Method) }
 
 	late := time.NewTimer(c.hedge.start(time.Now()))
 	defer late.Stop()
-	go send()
-	var failure *Error
+	go send(first)
 	sent := 1
 	for running := 1; running > 0; {
 		again := true
@@ -109,9 +109,11 @@ func (c *Client) Introspect(ctx context.Context, endpoint string, auth Auth, tok
 			failure, again = r.err, r.err.repeatable()
 		}
 		if again && sent < maxRequests && ctx.Err() == nil && c.hedge.allow() {
-			go send()
-			sent++
-			running++
+			if another, failed := newRequest(endpoint, auth, token); failed == nil {
+				go send(another)
+				sent++
+				running++
+			}
 		}
 	}
 	return Response{Requests: sent}, failure
@@ -125,14 +127,14 @@ type result struct {
 }
 
 // exchange sends one request and reads its response.
-func (c *Client) exchange(request *http.Request) result {
+func (c *Client) exchange(request *http.Request, method clientauth.Method) result {
 	begin := time.Now()
 	text, status, err := c.send(request)
 	if err != nil {
 		return result{err: transportError(request.Context(), err)}
 	}
 	if status != http.StatusOK {
-		return result{err: &Error{Kind: kindOfStatus(status), Status: status}}
+		return result{err: &Error{Kind: kindOfStatus(status, method), Status: status}}
 	}
 	if len(text) > maxBody {
 		return result{err: &Error{Kind: KindTooLarge, Status: status}}
@@ -147,10 +149,6 @@ func (c *Client) exchange(request *http.Request) result {
 // send returns a response's status, and its body up to one byte more than is allowed. An error's body is not read: it may
 // stall.
 func (c *Client) send(request *http.Request) (text []byte, status int, err error) {
-	// Each request needs a body of its own. newRequest's body is a strings.Reader, for which net/http sets GetBody.
-	if request.Body, err = request.GetBody(); err != nil {
-		return nil, 0, err
-	}
 	response, err := c.transport.RoundTrip(request)
 	if err != nil {
 		return nil, 0, err
@@ -162,11 +160,14 @@ func (c *Client) send(request *http.Request) (text []byte, status int, err error
 	return text, response.StatusCode, err
 }
 
-func kindOfStatus(status int) Kind {
+func kindOfStatus(status int, method clientauth.Method) Kind {
 	switch {
 	case status >= 300 && status < 400:
 		return KindRedirect
 	case status == http.StatusUnauthorized, status == http.StatusForbidden:
+		return KindUnauthorized
+	case status == http.StatusBadRequest && method == clientauth.PrivateKeyJWT:
+		// RFC 7521 section 4.2.1: invalid_client, which is 400 where the credentials are not in a header (RFC 6749 section 5.2).
 		return KindUnauthorized
 	}
 	return KindStatus
@@ -182,11 +183,11 @@ func (e *Error) repeatable() bool {
 	return e.Kind == KindUnreachable
 }
 
-// newRequest builds the request of RFC 7662 section 2.1.
-func newRequest(endpoint string, auth Auth, token string) (*http.Request, error) {
+// newRequest builds the request of RFC 7662 section 2.1. Each time that it is sent, its credentials are new.
+func newRequest(endpoint string, auth Auth, token string) (*http.Request, *Error) {
 	target, err := httpclient.ParseURL(endpoint)
 	if err != nil {
-		return nil, fmt.Errorf("the endpoint is %w", err)
+		return nil, &Error{Kind: KindSettings, cause: fmt.Errorf("the endpoint is %w", err)}
 	}
 	form := url.Values{"token": {token}, "token_type_hint": {"access_token"}}
 	header := http.Header{
@@ -194,13 +195,20 @@ func newRequest(endpoint string, auth Auth, token string) (*http.Request, error)
 		"Content-Type": {"application/x-www-form-urlencoded"},
 	}
 	if err := auth.apply(form, header); err != nil {
-		return nil, err
+		return nil, &Error{Kind: KindSettings, cause: err}
 	}
 	request, err := http.NewRequest(http.MethodPost, target.String(), strings.NewReader(form.Encode()))
 	if err != nil {
-		return nil, errors.New("the endpoint is not a URL")
+		return nil, &Error{Kind: KindSettings, cause: errors.New("the endpoint is not a URL")}
 	}
 	request.Header = header
+	// The transport asks for the body again if the kept connection breaks. The server may have seen the first one.
+	request.GetBody = func() (io.ReadCloser, error) {
+		if err := auth.apply(form, header); err != nil {
+			return nil, err
+		}
+		return io.NopCloser(strings.NewReader(form.Encode())), nil // as long as the first: assertions have one length
+	}
 	return request, nil
 }
 

@@ -71,7 +71,11 @@ func TestRequest(t *testing.T) {
 		"basic": {auth: with(clientauth.Basic, nil), authorization: basic("a%3Ab+c:s3cret%2F%2B%25%26%C3%A9")},
 		"post": {auth: with(clientauth.Post, nil),
 			form: url.Values{"client_id": {"a:b c"}, "client_secret": {"s3cret/+%&é"}}},
-		"none":                  {auth: with(clientauth.None, nil)},
+		"none": {auth: with(clientauth.None, nil)},
+		"private_key_jwt": {auth: with(clientauth.PrivateKeyJWT, func(a *introspect.Auth) {
+			a.Assertion = func() (string, error) { return "header.claims.signature", nil }
+		}), form: url.Values{"client_id": {"a:b c"}, "client_assertion": {"header.claims.signature"},
+			"client_assertion_type": {"urn:ietf:params:oauth:client-assertion-type:jwt-bearer"}}},
 		"auto with an API key":  {auth: with(clientauth.Auto, nil), authorization: "Bearer k3y"},
 		"auto without":          {auth: with(clientauth.Auto, func(a *introspect.Auth) { a.APIKey = "" }), authorization: basic("a%3Ab+c:s3cret%2F%2B%25%26%C3%A9")},
 		"auto with an id alone": {auth: introspect.Auth{Method: clientauth.Auto, ClientID: "a:b c"}},
@@ -121,11 +125,14 @@ func TestSettingsThatCannotWorkMakeNoRequest(t *testing.T) {
 		endpoint string
 		auth     introspect.Auth
 	}{
-		"bearer without a key":       {server.URL, introspect.Auth{Method: clientauth.Bearer, ClientID: "id", ClientSecret: "s3cret"}},
-		"a key with a line break":    {server.URL, introspect.Auth{Method: clientauth.Bearer, APIKey: "k3y\n"}},
-		"basic without a secret":     {server.URL, introspect.Auth{Method: clientauth.Basic, ClientID: "id", APIKey: "k3y"}},
-		"basic without an id":        {server.URL, introspect.Auth{Method: clientauth.Basic, ClientSecret: "s3cret"}},
-		"post without a secret":      {server.URL, introspect.Auth{Method: clientauth.Post, ClientID: "id"}},
+		"bearer without a key":          {server.URL, introspect.Auth{Method: clientauth.Bearer, ClientID: "id", ClientSecret: "s3cret"}},
+		"a key with a line break":       {server.URL, introspect.Auth{Method: clientauth.Bearer, APIKey: "k3y\n"}},
+		"basic without a secret":        {server.URL, introspect.Auth{Method: clientauth.Basic, ClientID: "id", APIKey: "k3y"}},
+		"basic without an id":           {server.URL, introspect.Auth{Method: clientauth.Basic, ClientSecret: "s3cret"}},
+		"post without a secret":         {server.URL, introspect.Auth{Method: clientauth.Post, ClientID: "id"}},
+		"private_key_jwt without a key": {server.URL, introspect.Auth{Method: clientauth.PrivateKeyJWT, ClientID: "id"}},
+		"a key that cannot sign": {server.URL, introspect.Auth{Method: clientauth.PrivateKeyJWT,
+			Assertion: func() (string, error) { return "", errors.New("no audience") }}},
 		"no method":                  {server.URL, introspect.Auth{APIKey: "k3y"}},
 		"plain HTTP":                 {"http://idp.example/introspect?leak", none},
 		"plain HTTP to an address":   {"http://192.0.2.1/introspect?leak", none},

@@ -118,8 +118,9 @@ var (
 		"There is no connection to the provider, or its certificate is not trusted.",
 		"`error` says which. A private certificate authority goes into `authCaBundle`.")
 	ProviderUnauthorized = failed(ProviderPrefix+"unauthorized",
-		"The provider refuses the function's own credentials (HTTP 401 or 403).",
-		"Compare `api_key`, or `client_id` and `client_secret`, with the provider, and `introspectionAuth` with how it wants them.")
+		"The provider refuses the function's own credentials (HTTP 401 or 403; with `private_key_jwt` also 400).",
+		"Compare `api_key`, or `client_id` and `client_secret`, with the provider, and `introspectionAuth` with how it wants them. With "+
+			"`private_key_jwt`: is the public key registered, and is `clientAssertionAudience` what the provider wants?")
 	ProviderStatus = failed(ProviderPrefix+"status",
 		"The provider responds with another HTTP status, which `error` names.",
 		"404: `auth_endpoint_introspect` is wrong. 429: the provider limits the number of requests. 5xx: see the provider's log.")

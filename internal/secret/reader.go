@@ -24,21 +24,22 @@ type Reader struct {
 	documents *lastgood.Value[contract.Document]
 }
 
-// NewReader returns a reader that fetches nothing yet. fetch gets the secret's value, introspects is that of
-// contract.ParseDocument, and the
-// reader's clock is now.
-func NewReader(fetch func(context.Context) ([]byte, error), introspects bool, now func() time.Time) *Reader {
+// NewReader returns a reader that fetches nothing yet. fetch gets the secret's value, parse reads it, and the reader's clock is
+// now.
+func NewReader(
+	fetch func(context.Context) ([]byte, error), parse func([]byte) (contract.Document, error), now func() time.Time,
+) *Reader {
 	return &Reader{lastgood.New(func(ctx context.Context) (contract.Document, error) {
 		value, err := fetch(ctx)
 		if err != nil {
 			return contract.Document{}, err
 		}
-		return contract.ParseDocument(value, introspects)
+		return parse(value)
 	}, limits, now)}
 }
 
 // Document returns the document, at most a minute old where Secrets Manager answers. Where a refresh fails, is late (200
-// ms) or brings a document that Parse refuses, the last good one serves on. An error means that there has never been a
+// ms) or brings a document that parse refuses, the last good one serves on. An error means that there has never been a
 // good one, or that ctx ended first.
 func (r *Reader) Document(ctx context.Context) (contract.Document, error) {
 	return r.documents.Get(ctx)

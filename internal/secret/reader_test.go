@@ -17,7 +17,8 @@ func TestReader(t *testing.T) {
 	now := time.Unix(1700000000, 0)
 	value, failure := complete, error(nil)
 	r := secret.NewReader(
-		func(context.Context) ([]byte, error) { return []byte(value), failure }, true,
+		func(context.Context) ([]byte, error) { return []byte(value), failure },
+		func(value []byte) (contract.Document, error) { return contract.ParseDocument(value, true) },
 		func() time.Time { return now })
 	want := func(role string) contract.Document {
 		t.Helper()

@@ -432,6 +432,19 @@ func TestWhatAnEventWritesIntoTheLogIsBounded(t *testing.T) {
 	}
 }
 
+func TestAssertionsNeedAnAudience(t *testing.T) {
+	variables := map[string]string{"INTROSPECTION_AUTH": "private_key_jwt", "INTROSPECTION_ORIGIN": "https://idp.example"}
+	getenv := func(name string) string { return variables[name] }
+	_, err := newHandler(getenv, slog.New(slog.DiscardHandler))
+	if err == nil || !strings.Contains(err.Error(), "CLIENT_ASSERTION_AUDIENCE") {
+		t.Errorf("got %v, want an error that names the variable", err)
+	}
+	variables["CLIENT_ASSERTION_AUDIENCE"] = "https://idp.example"
+	if _, err := newHandler(getenv, slog.New(slog.DiscardHandler)); err != nil {
+		t.Error(err)
+	}
+}
+
 // Each variable's own faults are tested in package contract.
 func TestEnvironmentIsChecked(t *testing.T) {
 	for name, value := range map[string]string{

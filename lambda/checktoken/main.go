@@ -57,11 +57,10 @@ func newHandler(getenv func(string) string, log *slog.Logger) (*handler, error) 
 	if err != nil {
 		return nil, err
 	}
-	introspects := environment.TokenValidation == contract.TokenValidationIntrospection
 	return &handler{
 		secretID:    environment.SecretID,
 		auditClaims: environment.AuditClaims,
-		documents:   secret.NewReader(fetchSecret(environment.SecretID, getenv), introspects, time.Now),
+		documents:   secret.NewReader(fetchSecret(environment.SecretID, getenv), checker.ParseDocument, time.Now),
 		checker:     checker,
 		log:         log,
 	}, nil

@@ -1,5 +1,5 @@
-// A second identity provider for the end-to-end test: the npm package oidc-provider, whose introspection endpoint wants
-// client_secret_basic. It listens on a free loopback port, prints its issuer as the first line of output, logs in and
+// A second identity provider for the tests: the npm package oidc-provider, whose introspection endpoint wants what the client is
+// registered with, client_secret_basic or private_key_jwt. It listens on a free loopback port, prints its issuer as the first line of output, logs in and
 // consents by itself, and ends when its standard input is closed.
 //
 // Two requests are the test's alone: POST /test/keys adds a key that signs from then on, DELETE /test/keys/<kid>
@@ -36,7 +36,8 @@ const newKey = () => ({
 const configuration = {
   clients: JSON.parse(OIDC_CLIENTS),
   scopes,
-  clientAuthMethods: ['client_secret_basic', 'none'],
+  clientAuthMethods: ['client_secret_basic', 'none', 'private_key_jwt'],
+  enabledJWA: { clientAuthSigningAlgValues: ['ES256', 'ES384', 'RS256', 'PS256'] },
   features: {
     clientCredentials: { enabled: true },
     devInteractions: { enabled: false },

@@ -9,6 +9,7 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/json"
+	"encoding/pem"
 	"fmt"
 	"io"
 	"log"
@@ -352,6 +353,18 @@ func row(t *testing.T, l checklist.List, check string) checklist.Row {
 	return checklist.Row{}
 }
 
+func privateKey() string {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		panic(err)
+	}
+	der, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		panic(err)
+	}
+	return string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}))
+}
+
 func TestSecretsFromElsewhere(t *testing.T) {
 	reference := "{{resolve:secretsmanager:idp:SecretString:secret}}"
 	for _, test := range []struct {
@@ -372,6 +385,12 @@ func TestSecretsFromElsewhere(t *testing.T) {
 			checklist.Skipped, "clientSecret is not in the context"},
 		{"bearer without a key", func(c *config.Config) { c.IntrospectionAuth = "bearer" }, Secrets{},
 			checklist.Skipped, "srvAPIKey is not in the context"},
+		{"private key", func(c *config.Config) { c.IntrospectionAuth = "private_key_jwt" }, Secrets{PrivateKey: privateKey()},
+			checklist.Failed, "refuses clientId and the private key (private_key_jwt)"},
+		{"no private key", func(c *config.Config) { c.IntrospectionAuth = "private_key_jwt" }, Secrets{},
+			checklist.Skipped, "CLIENT_PRIVATE_KEY is not in the environment"},
+		{"half of a private key", func(c *config.Config) { c.IntrospectionAuth = "private_key_jwt" },
+			Secrets{PrivateKey: privateKey()[:80]}, checklist.Skipped, "CLIENT_PRIVATE_KEY: the private key must be one PEM block"},
 		{"key not needed", func(c *config.Config) { c.IntrospectionAuth, c.SrvAPIKey = "basic", reference }, Secrets{},
 			checklist.OK, "basic"},
 	} {

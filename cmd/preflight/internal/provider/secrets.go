@@ -2,6 +2,7 @@ package provider
 
 import (
 	"strings"
+	"time"
 
 	"healthlake-smart-on-fhir/internal/clientauth"
 	"healthlake-smart-on-fhir/internal/config"
@@ -14,11 +15,16 @@ import (
 type Secrets struct {
 	ClientSecret string
 	APIKey       string
+	PrivateKey   string
 }
 
 // SecretsFrom reads the environment through getenv.
 func SecretsFrom(getenv func(string) string) Secrets {
-	return Secrets{ClientSecret: getenv(contract.ClientSecret.Variable), APIKey: getenv(contract.APIKey.Variable)}
+	return Secrets{
+		ClientSecret: getenv(contract.ClientSecret.Variable),
+		APIKey:       getenv(contract.APIKey.Variable),
+		PrivateKey:   getenv(contract.ClientPrivateKey.Variable),
+	}
 }
 
 // auth returns how to authenticate at the introspection endpoint. If the credential for that is not known here, missing says
@@ -34,7 +40,24 @@ func (s Secrets) auth(cfg config.Config) (auth introspect.Auth, missing string) 
 	case method.NeedsClientSecret() == clientauth.Required && secret == "":
 		missing = credentialMissing(contract.ClientSecret, secretIsReference)
 	}
-	return introspect.Auth{Method: method, ClientID: cfg.ClientID, ClientSecret: secret, APIKey: key}, missing
+	auth = introspect.Auth{Method: method, ClientID: cfg.ClientID, ClientSecret: secret, APIKey: key}
+	if method.NeedsPrivateKey() == clientauth.Required {
+		auth.Assertion, missing = s.assertion(cfg)
+	}
+	return auth, missing
+}
+
+// assertion signs by the private key, if that is known here.
+func (s Secrets) assertion(cfg config.Config) (sign func() (string, error), missing string) {
+	if s.PrivateKey == "" {
+		return nil, credentialMissing(contract.ClientPrivateKey, false)
+	}
+	key, err := clientauth.ParseKey(s.PrivateKey)
+	if err != nil {
+		return nil, contract.ClientPrivateKey.Variable + ": " + err.Error()
+	}
+	audience := cfg.Environment().ClientAssertionAudience
+	return func() (string, error) { return key.Assertion(cfg.ClientID, audience, time.Now()) }, ""
 }
 
 // pick prefers a literal in the context. isReference tells that only CloudFormation knows the value.
@@ -46,6 +69,9 @@ func pick(context, environment string) (value string, isReference bool) {
 }
 
 func credentialMissing(c contract.Credential, isReference bool) string {
+	if c.Key == "" {
+		return c.Variable + " is not in the environment; make client-key makes one"
+	}
 	if isReference {
 		return c.Key + " is a reference that only CloudFormation resolves; set " + c.Variable + " in the environment"
 	}
@@ -59,6 +85,8 @@ func describe(a introspect.Auth) string {
 		return "srvAPIKey (bearer)"
 	case clientauth.Basic, clientauth.Post:
 		return "clientId and clientSecret (" + string(a.Method) + ")"
+	case clientauth.PrivateKeyJWT:
+		return "clientId and the private key (private_key_jwt)"
 	}
 	return "a request without credentials"
 }
@@ -71,6 +99,8 @@ func credentialsFix(a introspect.Auth) string {
 		return "correct clientId and clientSecret, or set introspectionAuth to bearer, post or none"
 	case clientauth.Post:
 		return "correct clientId and clientSecret, or set introspectionAuth to bearer, basic or none"
+	case clientauth.PrivateKeyJWT:
+		return "register the public key for clientId at the provider, and set clientAssertionAudience to what it wants"
 	}
 	return "set clientSecret or srvAPIKey (or " + contract.ClientSecret.Variable + ", " + contract.APIKey.Variable + " in the environment)"
 }

@@ -28,6 +28,7 @@ func (p *Provider) Token(ctx context.Context, token, endpoint string, now time.T
 	}
 	environment.IntrospectionAuth = string(auth.Method)
 	document.ClientSecret, document.APIKey = auth.ClientSecret, auth.APIKey
+	document.ClientPrivateKey = p.Secrets.PrivateKey
 	checker, err := checktoken.New(environment, p.transport, func() time.Time { return now })
 	if err != nil {
 		l.Fail(checkToken, err.Error(), "report this")
