@@ -12,9 +12,9 @@ import (
 	"healthlake-smart-on-fhir/internal/scopes"
 )
 
-// reserved are the names that no provider may fill: HealthLake trusts them because this function sets them. active and ext
-// do not go through.
-var reserved = []string{"isAuthorized", "iss", "aud", "iamRoleARN", "iat", "nbf", "exp", "scope", "active", "ext"}
+// reserved do not go through. HealthLake trusts them because this function sets them, scope included: a provider may send it in
+// another form.
+var reserved = slices.Concat(contract.ReservedClaims, []string{"scope"})
 
 // notFromExt are claims that decide about the token or name its holder. ext comes from the login application, so it must
 // not set these claims.

@@ -128,13 +128,10 @@ var introspectionAuth = reading(func(c *Config) *clientauth.Method { return &c.I
 		func(clientauth.Method) bool { return true },
 	})
 
-// reservedClaims are those that the function sets itself or never passes on, so that no claim may be mapped to them.
-var reservedClaims = []string{"isAuthorized", "iamRoleARN", "iss", "aud", "iat", "nbf", "exp", "active", "ext"}
-
 // claimNames is a JSON object of strings, or a string that holds one.
 var claimNames = value{
 	want: `a JSON object such as {"fhirUser": "https://clinic.example/fhirUser"}, with claims that may be mapped: not ` +
-		strings.Join(reservedClaims, ", "),
+		strings.Join(contract.ReservedClaims, ", "),
 	set: func(c *Config, raw any) (any, bool) {
 		object, ok := toObject(raw)
 		if !ok {
@@ -143,7 +140,7 @@ var claimNames = value{
 		names := make(map[string]string, len(object))
 		for name, v := range object {
 			claim, ok := v.(string)
-			reserved := slices.ContainsFunc(reservedClaims, func(r string) bool { return strings.EqualFold(r, name) })
+			reserved := slices.ContainsFunc(contract.ReservedClaims, func(r string) bool { return strings.EqualFold(r, name) })
 			if !ok || claim == "" || name == "" || reserved {
 				return raw, false
 			}

@@ -18,6 +18,9 @@ import (
 // redacted stands in a log line for a credential or a personal claim.
 const redacted = "[redacted]"
 
+// tooLong stands in a log line for a claim that is too long for it.
+const tooLong = "[too long to show]"
+
 // record collects what the one log line of a call says.
 type record struct {
 	arrived     time.Time
@@ -111,15 +114,17 @@ func auditValue(set claims.Set, name string) (value any, ok bool) {
 		names = contract.ClientIDClaims
 	}
 	for _, name := range names {
-		switch text, err := set.Text(name); {
-		case !set.Has(name):
+		if !set.Has(name) {
 			continue
-		case name == "scope" || name == "scp":
-			return scopeList(set, name), true
+		}
+		if value, ok := impersonal(set, name); ok {
+			return value, true
+		}
+		switch text, err := set.Text(name); {
 		case err == nil:
 			return clip(text), true
 		case len(set[name]) > maxClip:
-			return "[too long to show]", true
+			return tooLong, true
 		default:
 			return set[name], true
 		}
@@ -143,29 +148,37 @@ func (r *record) detail() []slog.Attr {
 	return attributes
 }
 
-// impersonal are the only claims whose values the enhanced log shows, each with how it is shown. It is a list of what is
-// known to be harmless, not of what is known to be personal, because every provider has claims of its own.
-var impersonal = map[string]func(claims.Set, string) any{
+// impersonalClaims are the only claims whose values a line has without the deployment's asking for them by name, each with how
+// it is shown. It is a list of what is known to be harmless, not of what is known to be personal, because every provider
+// has claims of its own.
+var impersonalClaims = map[string]func(claims.Set, string) any{
 	"isAuthorized": unchanged, "iss": unchanged, "aud": unchanged, "iat": unchanged, "nbf": unchanged, "exp": unchanged,
 	"scope": scopeList, "scp": scopeList,
-	"client_id": shortText, "azp": shortText, "cid": shortText, "token_type": shortText, "token_use": shortText, "typ": shortText,
+	"client_id": shortText, "azp": shortText, "cid": shortText, "appid": shortText, "jti": shortText, "token_type": shortText, "token_use": shortText, "typ": shortText,
 }
 
-// maxShown bounds, in bytes of JSON, a claim's value in the enhanced log.
+// maxShown bounds, in bytes of JSON, the value of an impersonal claim.
 const maxShown = 4096
+
+// impersonal is a claim as every line may have it; ok is false for one that may be personal.
+func impersonal(set claims.Set, name string) (value any, ok bool) {
+	show, ok := impersonalClaims[name]
+	if ok && len(set[name]) > maxShown {
+		return tooLong, true
+	}
+	if ok {
+		value = show(set, name)
+	}
+	return value, ok
+}
 
 // shown returns the claims as the enhanced log has them.
 func shown(set claims.Set) map[string]any {
 	out := make(map[string]any, len(set))
 	for name := range set {
-		show, ok := impersonal[name]
-		switch {
-		case !ok:
-			out[name] = redacted
-		case len(set[name]) > maxShown:
-			out[name] = "[too long to show]"
-		default:
-			out[name] = show(set, name)
+		out[name] = redacted
+		if value, ok := impersonal(set, name); ok {
+			out[name] = value
 		}
 	}
 	return out
