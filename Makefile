@@ -41,7 +41,7 @@ idp-config: need-go node_modules ## Print the datastore's identity provider sett
 	@go build -buildvcs=false -o bin/ ./cmd/deploy && bin/deploy idp-config $(CONTEXT)
 
 ##@ To change it
-.PHONY: test policies lint e2e faults reference bench fuzz licenses sbom vulncheck clean
+.PHONY: test policies lint e2e faults attack reference bench fuzz licenses sbom vulncheck clean
 
 # The tests in local/ build the function with a command of their own, which the test cache does not see; hence -count=1.
 test: need-go node_modules ## Run every test that needs no AWS and no second server
@@ -62,6 +62,9 @@ e2e: need-go node_modules ## Deploy to a local AWS and prove it with ORY Hydra a
 
 faults: need-go ## Bring about every fault against the built function; writes docs/evidence/faults.md
 	go -C local test ./faults -count=1 -timeout 15m -update
+
+attack: need-go ## Attack the built function, and print how often each attack was authorized
+	@go build -C local -buildvcs=false -o ../bin/ ./attack && bin/attack
 
 bench: need-go ## Measure the function against a minimal one (five minutes); writes docs/reference/benchmarks.md
 	@go -C local run ./bench

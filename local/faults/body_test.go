@@ -9,21 +9,13 @@ import (
 	"maps"
 	"strings"
 	"time"
+
+	"healthlake-smart-on-fhir/local/idp"
 )
 
-// object is a JSON object's members.
-type object map[string]any
-
-func (o object) String() string { return encoded(o) }
+type object = idp.Object
 
 func encoded(value any) string { return string(must(json.Marshal(value))) }
-
-// changed is an object with members that are added or replaced; nil removes one.
-func changed(good, members object) object {
-	maps.Copy(good, members)
-	maps.DeleteFunc(good, func(_ string, value any) bool { return value == nil })
-	return good
-}
 
 func in(d time.Duration) int64 { return time.Now().Add(d).Unix() }
 

@@ -15,7 +15,7 @@ const rest = 11 * time.Second
 var noKeys, unknownKey = failed("keys_unavailable"), denied("unknown_key")
 
 // with is the public half of a key with other members; nil removes one.
-func with(k idp.Key, members object) object { return changed(k.JWK(), members) }
+func with(k idp.Key, members object) object { return k.JWK().With(members) }
 
 // byAStranger is HealthLake's event with a token by a key that the provider does not show.
 func byAStranger(string) []byte { return sandbox.Event(signed(stranger(), nil, nil)) }
@@ -118,7 +118,7 @@ func keySets() group {
 		{"has an unknown `use`", with(key, object{"use": "any"})},
 		{"has 1024 bits", idp.NewRSAKey(key.ID, 1024).JWK()},
 		{"is symmetric", object{"kty": "oct", "kid": key.ID, "k": key.JWK()["n"]}},
-		{"is private", privateJWK(key)},
+		{"is private", key.PrivateJWK()},
 		{"is of an unknown type", with(key, object{"kty": "XYZ"})},
 		{"has no modulus", with(key, object{"n": nil})},
 		{"has a modulus that is not base64", with(key, object{"n": "$$$"})},

@@ -44,7 +44,7 @@ func secretFaults() []secretFault {
 		}
 	}
 	with := func(members object) func(object) string {
-		return func(good object) string { return changed(good, members).String() }
+		return func(good object) string { return good.With(members).String() }
 	}
 	return []secretFault{
 		{name: "Secrets Manager does not respond", fault: silence},

@@ -1,12 +1,8 @@
 package faults
 
 import (
-	"crypto/hmac"
-	"crypto/rsa"
-	"crypto/sha256"
 	"crypto/x509"
 	"encoding/asn1"
-	"encoding/base64"
 	"encoding/json"
 	"encoding/pem"
 	"math/big"
@@ -30,7 +26,7 @@ var (
 
 // signed is a good token by a key, with other members of its header and other claims; nil removes one.
 func signed(k idp.Key, header, claims object) string {
-	return rawSigned(k, changed(k.Header(), header).String(), changed(goodClaims(), claims).String())
+	return k.Token(header, goodClaims().With(claims))
 }
 
 // rawSigned is a token whose parts are not necessarily JSON.
@@ -56,10 +52,13 @@ func tokenFaults() group {
 	key, ec := signing()[0], signing()[1]
 	parts := strings.Split(signed(key, nil, nil), ".")
 	head, payload, signature := parts[0], parts[1], parts[2]
-	header, body, its := object(key.Header()).String(), goodClaims().String(), stranger().JWK()
-	admin := base64url(changed(goodClaims(), object{"scope": "system/*.*"}).String())
+	header, body, its := key.Header().String(), goodClaims().String(), stranger().JWK()
+	admin := base64url(goodClaims().With(object{"scope": "system/*.*"}).String())
 	unsigned := func(algorithm string) string {
 		return base64url(object{"alg": algorithm}.String()) + "." + payload + "."
+	}
+	symmetric := func(secret []byte) string {
+		return idp.HMAC(object{"alg": "HS256", "kid": key.ID, "typ": "at+jwt"}, goodClaims(), secret)
 	}
 	padded := func(kilobytes int) object { return object{"x": strings.Repeat("x", kilobytes<<10)} }
 	publicPEM := pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: must(x509.MarshalPKIXPublicKey(key.Private.Public()))})
@@ -93,9 +92,9 @@ func tokenFaults() group {
 		{"signature is cut off", forged, head + "." + payload + "." + signature[:len(signature)-4]},
 		{"signature is not base64", notJWT, head + "." + payload + ".$$$$"},
 		{"payload was changed after it was signed", forged, head + "." + admin + "." + signature},
-		{"ECDSA signature is all zeros", forged, rewritten(ec, func(_, _ *big.Int) []byte { return make([]byte, 64) })},
-		{"ECDSA signature is ASN.1", forged, rewritten(ec, func(r, s *big.Int) []byte {
-			return must(asn1.Marshal(struct{ R, S *big.Int }{r, s}))
+		{"ECDSA signature is all zeros", forged, idp.Resign(signed(ec, nil, nil), func([]byte) []byte { return make([]byte, 64) })},
+		{"ECDSA signature is ASN.1", forged, idp.Resign(signed(ec, nil, nil), func(raw []byte) []byte {
+			return must(asn1.Marshal([]*big.Int{new(big.Int).SetBytes(raw[:32]), new(big.Int).SetBytes(raw[32:])}))
 		})},
 		{"signature by another key of the same id", forged, signed(idp.Key{ID: key.ID, Private: stranger().Private}, nil, nil)},
 
@@ -181,30 +180,4 @@ func lured(name, want, member, id string) row {
 		stage: func(s *scene) { header[member] = s.trap(idp.KeySet(with(stranger(), header))) },
 		event: func(string) []byte { return sandbox.Event(signed(stranger(), header, nil)) },
 	}
-}
-
-// symmetric is a token that is signed by HMAC.
-func symmetric(secret []byte) string {
-	text := base64url(`{"alg":"HS256","kid":"rsa-1","typ":"at+jwt"}`) + "." + base64url(goodClaims().String())
-	mac := hmac.New(sha256.New, secret)
-	mac.Write([]byte(text))
-	return text + "." + idp.Base64(mac.Sum(nil))
-}
-
-// rewritten is a good token by an ECDSA key whose signature is written in another way.
-func rewritten(k idp.Key, write func(r, s *big.Int) []byte) string {
-	token := signed(k, nil, nil)
-	dot := strings.LastIndex(token, ".")
-	raw := must(base64.RawURLEncoding.DecodeString(token[dot+1:]))
-	r, s := new(big.Int).SetBytes(raw[:32]), new(big.Int).SetBytes(raw[32:])
-	return token[:dot+1] + idp.Base64(write(r, s))
-}
-
-// privateJWK is an RSA key with its private half (RFC 7518 section 6.3.2).
-func privateJWK(k idp.Key) object {
-	private, jwk := k.Private.(*rsa.PrivateKey), object(k.JWK())
-	for name, number := range map[string]*big.Int{"d": private.D, "p": private.Primes[0], "q": private.Primes[1]} {
-		jwk[name] = idp.Base64(number.Bytes())
-	}
-	return jwk
 }

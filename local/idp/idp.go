@@ -60,6 +60,7 @@ type Server struct {
 	provider     fosite.OAuth2Provider
 
 	mu             sync.Mutex
+	fault          http.HandlerFunc
 	keys           string
 	keyRequests    int
 	introspections int
@@ -95,8 +96,24 @@ func Start(cfg Config) (*Server, error) {
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST "+IntrospectPath, s.serveIntrospect)
 	mux.HandleFunc("GET "+KeysPath, s.serveKeys)
-	s.Server = httptest.NewServer(mux)
+	s.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		s.mu.Lock()
+		fault := s.fault
+		s.mu.Unlock()
+		if fault != nil {
+			fault(w, r)
+		} else {
+			mux.ServeHTTP(w, r)
+		}
+	}))
 	return s, nil
+}
+
+// SetFault lets fault respond to every request, until another one is set; nil ends it.
+func (s *Server) SetFault(fault http.HandlerFunc) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.fault = fault
 }
 
 // Grant is what tokens are issued for.

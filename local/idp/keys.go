@@ -4,12 +4,14 @@ import (
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/elliptic"
+	"crypto/hmac"
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
 	"math/big"
+	"strings"
 )
 
 // Key signs JWTs (RFC 7515) with the standard library alone: tokens must not be made with what the function verifies them
@@ -38,8 +40,8 @@ func NewECKey(id string) Key {
 }
 
 // Header is that of an access token (RFC 9068 section 2.1), each time another map.
-func (k Key) Header() map[string]any {
-	header := map[string]any{"alg": "ES256", "kid": k.ID, "typ": "at+jwt"}
+func (k Key) Header() Object {
+	header := Object{"alg": "ES256", "kid": k.ID, "typ": "at+jwt"}
 	if _, isRSA := k.Private.(*rsa.PrivateKey); isRSA {
 		header["alg"] = "RS256"
 	}
@@ -47,8 +49,8 @@ func (k Key) Header() map[string]any {
 }
 
 // JWK is the public key as a key set has it (RFC 7517), each time another map.
-func (k Key) JWK() map[string]any {
-	jwk := map[string]any{"kid": k.ID, "use": "sig"}
+func (k Key) JWK() Object {
+	jwk := Object{"kid": k.ID, "use": "sig"}
 	switch public := k.Private.Public().(type) {
 	case *rsa.PublicKey:
 		jwk["kty"], jwk["n"], jwk["e"] = "RSA", Base64(public.N.Bytes()), Base64(big.NewInt(int64(public.E)).Bytes())
@@ -60,6 +62,20 @@ func (k Key) JWK() map[string]any {
 		jwk["kty"], jwk["crv"], jwk["x"], jwk["y"] = "EC", "P-256", Base64(point[1:33]), Base64(point[33:])
 	}
 	return jwk
+}
+
+// PrivateJWK is an RSA key with its private half (RFC 7518 section 6.3.2), which no key set may have.
+func (k Key) PrivateJWK() Object {
+	private, jwk := k.Private.(*rsa.PrivateKey), k.JWK()
+	for name, number := range map[string]*big.Int{"d": private.D, "p": private.Primes[0], "q": private.Primes[1]} {
+		jwk[name] = Base64(number.Bytes())
+	}
+	return jwk
+}
+
+// Token is a token with these claims, and with other members of its header; nil removes one.
+func (k Key) Token(header, claims Object) string {
+	return k.Sign([]byte(k.Header().With(header).String()), []byte(claims.String()))
 }
 
 // Sign returns the compact serialization of a JWS with this header and payload, whatever they say.
@@ -83,6 +99,24 @@ func (k Key) Sign(header, payload []byte) string {
 		panic(err) // crypto/rand does not fail
 	}
 	return text + "." + Base64(signature)
+}
+
+// HMAC is a token that is signed with a shared secret (RFC 7518 section 3.2).
+func HMAC(header, claims Object, secret []byte) string {
+	text := Base64([]byte(header.String())) + "." + Base64([]byte(claims.String()))
+	mac := hmac.New(sha256.New, secret)
+	mac.Write([]byte(text))
+	return text + "." + Base64(mac.Sum(nil))
+}
+
+// Resign is a token whose signature is changed.
+func Resign(token string, change func(signature []byte) []byte) string {
+	dot := strings.LastIndex(token, ".") + 1
+	signature, err := base64.RawURLEncoding.DecodeString(token[dot:])
+	if err != nil {
+		panic(err) // Sign wrote it
+	}
+	return token[:dot] + Base64(change(signature))
 }
 
 // Base64 is the encoding of RFC 7515 section 2.
