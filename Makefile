@@ -7,6 +7,8 @@ CYCLONEDX := github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod@v1.10.0
 GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.9.0
 FUZZTIME ?= 10s
 EVENT ?= events/search.json
+# An environment's file goes on top of cdk.context.json. A shell's start-up file in ENV (POSIX sh) is not meant.
+override CONTEXT += $(if $(filter-out /% ~%,$(ENV)),-c env=$(ENV))
 MODULES := . local
 
 # A line "##@" begins a group of help. "##" after a target describes it; variables stand in [brackets] at the end.
@@ -17,7 +19,7 @@ help: ## List the targets
 	    if (n > 1) printf "  %16s %s\n", "", substr(d[2], 1, length(d[2]) - 1) }' $(MAKEFILE_LIST)
 
 ##@ To use it
-.PHONY: demo invoke preflight synth client-key deploy idp-config
+.PHONY: demo invoke preflight synth client-key diff deploy destroy idp-config
 
 demo: need-go ## Run the function against a local identity provider and show what HealthLake would get
 	@go build -C local -buildvcs=false -o ../bin/ ./cmd/demo && bin/demo
@@ -25,20 +27,26 @@ demo: need-go ## Run the function against a local identity provider and show wha
 invoke: need-go ## Run one event through the function [EVENT=events/search.json]
 	@go build -C local -buildvcs=false -o ../bin/ ./cmd/invoke && bin/invoke "$(EVENT)"
 
-preflight: need-go ## Check cdk.context.json against the provider and AWS before a deploy [ARGS="--write -c key=value" CLIENT_SECRET SRV_API_KEY CLIENT_PRIVATE_KEY]
-	@go build -buildvcs=false -o bin/ ./cmd/preflight && bin/preflight $(ARGS)
+preflight: need-go ## Check cdk.context.json against the provider and AWS before a deploy [ENV=dev ARGS="--write --offline" CLIENT_SECRET SRV_API_KEY CLIENT_PRIVATE_KEY]
+	@go build -buildvcs=false -o bin/ ./cmd/preflight && bin/preflight $(CONTEXT) $(ARGS)
 
-synth: need-go node_modules ## Write the CloudFormation templates to cdk.out
-	npx --no -- cdk synth --quiet
+synth: bin/deploy ## Write the CloudFormation templates to cdk.out [ENV=dev]
+	@bin/deploy synth $(CONTEXT)
 
 client-key: need-go ## Make the key pair for introspectionAuth private_key_jwt [ARGS="-alg ES384"]
 	@go build -buildvcs=false -o bin/ ./cmd/clientkey && bin/clientkey $(ARGS)
 
-deploy: need-go node_modules ## Deploy; stops before a datastore would be replaced [CLIENT_SECRET SRV_API_KEY CLIENT_PRIVATE_KEY CONTEXT="-c key=value" CDK_OPTIONS="--profile name" CONFIRM_REPLACEMENT=yes]
-	@go build -buildvcs=false -o bin/ ./cmd/deploy && bin/deploy $(CONTEXT) -- $(CDK_OPTIONS)
+diff: bin/deploy ## Show what a deploy would change [ENV=dev CDK_OPTIONS=...]
+	@bin/deploy diff $(CONTEXT) -- $(CDK_OPTIONS)
 
-idp-config: need-go node_modules ## Print the datastore's identity provider settings for update-fhir-datastore [CONTEXT="-c key=value"]
-	@go build -buildvcs=false -o bin/ ./cmd/deploy && bin/deploy idp-config $(CONTEXT)
+deploy: bin/deploy ## Deploy; stops before a datastore would be replaced [ENV=dev CLIENT_SECRET SRV_API_KEY CLIENT_PRIVATE_KEY APPROVE=never CONFIRM_REPLACEMENT=yes CONTEXT="-c key=value" CDK_OPTIONS="--profile name"]
+	@bin/deploy $(CONTEXT) -- $(CDK_OPTIONS)
+
+destroy: bin/deploy ## Remove the stacks, after a question; the datastore with its records, unless it is protected [ENV=dev]
+	@bin/deploy destroy $(CONTEXT) -- $(CDK_OPTIONS)
+
+idp-config: bin/deploy ## Print the datastore's identity provider settings for update-fhir-datastore [CONTEXT="-c key=value"]
+	@bin/deploy idp-config $(CONTEXT)
 
 ##@ To change it
 .PHONY: test policies lint e2e faults attack reference bench fuzz licenses sbom vulncheck clean
@@ -105,7 +113,10 @@ local/policies/node_modules: local/policies/package-lock.json | need-node
 	npm ci --prefix local/policies
 	@touch local/policies/node_modules
 
-.PHONY: need-go need-node
+.PHONY: bin/deploy need-go need-node
+bin/deploy: need-go node_modules
+	@go build -buildvcs=false -o bin/ ./cmd/deploy
+
 need-go:
 	@command -v go >/dev/null || { echo "Go 1.26 or later is needed: https://go.dev/dl/"; exit 1; }
 need-node: # 20 works too, but the CDK warns at each run that it has reached its end of life

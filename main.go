@@ -6,11 +6,14 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"reflect"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/jsii-runtime-go"
 
+	"healthlake-smart-on-fhir/internal/cdkcontext"
 	"healthlake-smart-on-fhir/internal/config"
+	"healthlake-smart-on-fhir/internal/terminal"
 	"healthlake-smart-on-fhir/stacks"
 )
 
@@ -32,8 +35,18 @@ func endNode() {
 // synthesize returns the process's exit status: 1 for a mistake in the context, which it reports on stderr.
 func synthesize(stderr io.Writer) int {
 	app := awscdk.NewApp(nil)
-	context, _ := app.Node().GetAllContext(nil).(map[string]any)
-	cfg, problems := config.Parse(context)
+	merged, _ := app.Node().GetAllContext(nil).(map[string]any)
+	project, err := cdkcontext.Overlay(".", merged)
+	if err != nil {
+		fmt.Fprintln(stderr, terminal.Printable(err.Error()))
+		return 1
+	}
+	for key, value := range project.Values {
+		if !reflect.DeepEqual(merged[key], value) {
+			app.Node().SetContext(&key, value)
+		}
+	}
+	cfg, problems := config.Parse(project.Values, project.Others...)
 	config.Report(stderr, problems)
 	if config.HasErrors(problems) {
 		return 1

@@ -8,14 +8,21 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
+
+	"healthlake-smart-on-fhir/internal/cdkcontext"
 )
 
 // assemblyDir is where cdk synth writes, and cdk deploy reads.
 const assemblyDir = "cdk.out"
 
-// synthesize runs cdk synth. npx --no never installs another version.
+// synthesize runs cdk synth. npx --no never installs another version. It looks at the context's files first, because the CDK
+// does not say where in a file a mistake is.
 func synthesize(args []string, stderr io.Writer) error {
+	if _, err := cdkcontext.Read(".", assignmentsOf(args)); err != nil {
+		return err
+	}
 	command := exec.Command("npx", append([]string{"--no", "--", "cdk", "synth", "--quiet", "--output", assemblyDir}, args...)...)
 	command.Stdout, command.Stderr = stderr, stderr
 	if err := command.Run(); err != nil {
@@ -27,9 +34,9 @@ func synthesize(args []string, stderr io.Writer) error {
 //go:embed cdk.js
 var cdkScript string
 
-// deploy runs cdk deploy on the assembly. parameters are "<stack>:<parameter>=<value>". They are secrets, and therefore go to
-// the CDK by way of the environment; of the CDK's own environment variables, CDK_PARAMETERS takes one value only.
-func deploy(parameters, args []string, stdout, stderr io.Writer) error {
+// runCDK runs a command of the CDK on the assembly. parameters are "<stack>:<parameter>=<value>". They are secrets, and
+// therefore go to the CDK by way of the environment; of the CDK's own environment variables, CDK_PARAMETERS takes one value only.
+func runCDK(args, parameters []string, stdout, stderr io.Writer) error {
 	hidden := []string{}
 	for _, p := range parameters {
 		hidden = append(hidden, "--parameters", p)
@@ -38,16 +45,31 @@ func deploy(parameters, args []string, stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	command := exec.Command("node", append([]string{"-e", cdkScript, "--", "deploy", "--all", "--app", assemblyDir}, args...)...)
+	args = slices.Insert(slices.Clone(args), 1, "--app", assemblyDir)
+	command := exec.Command("node", append([]string{"-e", cdkScript, "--"}, args...)...)
 	command.Env = append(os.Environ(), "DEPLOY_ARGUMENTS="+string(encoded))
 	command.Stdin, command.Stdout, command.Stderr = os.Stdin, stdout, stderr
 	if err := command.Run(); err != nil {
 		if exit := new(exec.ExitError); errors.As(err, &exit) {
-			return fmt.Errorf("cdk deploy failed, see above (%w)", err)
+			return fmt.Errorf("cdk %s failed, see above (%w)", args[0], err)
 		}
-		return fmt.Errorf("cdk deploy: %w", err)
+		return fmt.Errorf("cdk %s: %w", args[0], err)
 	}
 	return nil
+}
+
+// assignmentsOf returns the values of the context among the options of cdk synth.
+func assignmentsOf(args []string) (assignments []string) {
+	for i, arg := range args {
+		for _, option := range []string{"-c", "--context"} {
+			if value, ok := strings.CutPrefix(arg, option+"="); ok {
+				assignments = append(assignments, value)
+			} else if arg == option && i+1 < len(args) {
+				assignments = append(assignments, args[i+1])
+			}
+		}
+	}
+	return assignments
 }
 
 // profileOf returns the AWS profile among the options of cdk deploy, "" if there is none.

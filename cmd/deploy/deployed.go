@@ -44,21 +44,32 @@ var unusable = []types.StackStatus{
 	types.StackStatusReviewInProgress, types.StackStatusRollbackComplete, types.StackStatusDeleteComplete,
 }
 
-// deployedTemplate returns the stack's template in CloudFormation, an empty one if the stack is not deployed.
-func deployedTemplate(ctx context.Context, client cloudFormation, s stack) (template, error) {
-	region := func(o *cloudformation.Options) { o.Region = s.Region }
-	described, err := client.DescribeStacks(ctx, &cloudformation.DescribeStacksInput{StackName: &s.Name}, region)
+// in makes a call in the stack's region.
+func (s stack) in(o *cloudformation.Options) { o.Region = s.Region }
+
+// status returns the state of a stack in CloudFormation, "" if there is no such stack.
+func status(ctx context.Context, client cloudFormation, s stack) (types.StackStatus, error) {
+	described, err := client.DescribeStacks(ctx, &cloudformation.DescribeStacksInput{StackName: &s.Name}, s.in)
 	if err != nil {
 		// CloudFormation has no error code of its own for this.
 		if awsaccess.IsCode(err, "ValidationError") && strings.Contains(err.Error(), "does not exist") {
-			return template{}, nil
+			return "", nil
 		}
-		return template{}, fmt.Errorf("stack %s: %w", s.Name, awsaccess.Explain(err))
+		return "", fmt.Errorf("stack %s: %w", s.Name, awsaccess.Explain(err))
 	}
-	if len(described.Stacks) != 1 || slices.Contains(unusable, described.Stacks[0].StackStatus) {
-		return template{}, nil
+	if len(described.Stacks) != 1 {
+		return "", nil
 	}
-	got, err := client.GetTemplate(ctx, &cloudformation.GetTemplateInput{StackName: &s.Name}, region)
+	return described.Stacks[0].StackStatus, nil
+}
+
+// deployedTemplate returns the stack's template in CloudFormation, an empty one if the stack is not deployed.
+func deployedTemplate(ctx context.Context, client cloudFormation, s stack) (template, error) {
+	state, err := status(ctx, client, s)
+	if err != nil || state == "" || slices.Contains(unusable, state) {
+		return template{}, err
+	}
+	got, err := client.GetTemplate(ctx, &cloudformation.GetTemplateInput{StackName: &s.Name}, s.in)
 	if err != nil {
 		return template{}, fmt.Errorf("stack %s: %w", s.Name, awsaccess.Explain(err))
 	}

@@ -1,12 +1,13 @@
 // Command deploy synthesizes the stacks and deploys them. It stops before a datastore would be replaced.
 //
-//	deploy [options of cdk synth] [-- options of cdk deploy]
-//	deploy idp-config [options of cdk synth]
+//	deploy [command] [options of cdk synth] [-- options of the CDK's command]
 //
-// The second form prints the datastore's identity provider configuration in the form of HealthLake's UpdateFHIRDatastore.
+// Other commands: synth stops after the synthesis; diff compares with what is deployed; destroy removes the stacks; idp-config
+// prints the datastore's identity provider configuration in the form of HealthLake's UpdateFHIRDatastore.
 //
 // Run it in the project's directory, with AWS credentials where every AWS SDK finds them. In the environment, CLIENT_SECRET,
-// SRV_API_KEY and CLIENT_PRIVATE_KEY set the stacks' parameters, and CONFIRM_REPLACEMENT=yes allows a new, empty datastore.
+// SRV_API_KEY and CLIENT_PRIVATE_KEY set the stacks' parameters, CONFIRM_REPLACEMENT=yes allows a new, empty datastore, and
+// APPROVE=never deploys without a question.
 package main
 
 import (
@@ -32,33 +33,54 @@ func main() {
 }
 
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
-	printConfig := len(args) > 0 && args[0] == "idp-config"
-	if printConfig {
-		args = args[1:]
+	command := "deploy"
+	if len(args) > 0 && slices.Contains([]string{"synth", "diff", "destroy", "idp-config"}, args[0]) {
+		command, args = args[0], args[1:]
 	}
-	var deployArgs []string
+	var cdkArgs []string
 	if i := slices.Index(args, "--"); i >= 0 {
-		args, deployArgs = args[:i], args[i+1:]
+		args, cdkArgs = args[:i], args[i+1:]
 	}
-	if err := synthesize(args, stderr); err != nil {
+	approval, err := approval(os.Getenv("APPROVE"))
+	if err != nil {
+		return err
+	}
+	if err := synthesize(args, stderr); err != nil || command == "synth" {
 		return err
 	}
 	stacks, err := readAssembly(assemblyDir)
 	if err != nil {
 		return err
 	}
-	if printConfig {
+	switch command {
+	case "idp-config":
 		return writeConfig(stdout, stacks)
+	case "diff":
+		return runCDK(append([]string{"diff", "--method", "template"}, cdkArgs...), nil, stdout, stderr)
 	}
-	client, err := connect(ctx, stacks, profileOf(deployArgs))
+	client, err := connect(ctx, stacks, profileOf(cdkArgs))
 	if err != nil {
 		return err
+	}
+	if command == "destroy" {
+		return destroy(ctx, client, stacks, cdkArgs, stdout, stderr)
 	}
 	parameters, err := examine(ctx, client, stacks)
 	if err != nil {
 		return err
 	}
-	return deploy(parameters, deployArgs, stdout, stderr)
+	return runCDK(slices.Concat([]string{"deploy", "--all"}, approval, cdkArgs), parameters, stdout, stderr)
+}
+
+// approval is the option of cdk deploy for what APPROVE says.
+func approval(value string) ([]string, error) {
+	switch value {
+	case "":
+		return nil, nil
+	case "never":
+		return []string{"--require-approval", "never"}, nil
+	}
+	return nil, fmt.Errorf("APPROVE: got %q, want never, or nothing to be asked before rights change", value)
 }
 
 // writeConfig prints what CloudFormation would give the datastore; the API's field names are the same.

@@ -50,6 +50,7 @@ func project(t *testing.T) *awstest.Server {
 	t.Setenv("PATH", filepath.Join(dir, "bin")+string(os.PathListSeparator)+os.Getenv("PATH"))
 	for path, content := range map[string]string{
 		"bin/npx":                               "#!/bin/sh\necho \"$@\" >>npx.log\necho synthesized\n",
+		"cdk.context.json":                      "{}",
 		"cdk.out/manifest.json":                 manifest,
 		"cdk.out/p-Secret.template.json":        secretTemplate,
 		"cdk.out/p-Datastore.template.json":     before,
@@ -58,7 +59,7 @@ func project(t *testing.T) *awstest.Server {
 	} {
 		write(t, path, content)
 	}
-	for _, name := range []string{"CLIENT_SECRET", "SRV_API_KEY", "CLIENT_PRIVATE_KEY", "CONFIRM_REPLACEMENT"} {
+	for _, name := range []string{"CLIENT_SECRET", "SRV_API_KEY", "CLIENT_PRIVATE_KEY", "CONFIRM_REPLACEMENT", "APPROVE"} {
 		t.Setenv(name, "") // so that it is as before after the test
 		os.Unsetenv(name)
 	}
@@ -114,7 +115,7 @@ func TestFirstDeploy(t *testing.T) {
 		t.Fatal(err)
 	}
 	c, ok := called(t)
-	want := []string{"deploy", "--all", "--app", "cdk.out", "--require-approval", "never",
+	want := []string{"deploy", "--app", "cdk.out", "--all", "--require-approval", "never",
 		"--parameters", "p-Secret:ClientSecret=hunter-2 $x", "--parameters", "p-Secret:SrvAPIKey="}
 	if !ok || !slices.Equal(c.Argv, want) {
 		t.Errorf("cdk got %q, want %q", c.Argv, want)
@@ -299,5 +300,86 @@ func TestIdpConfig(t *testing.T) {
 	}
 	if calls := s.Calls(); len(calls) > 0 {
 		t.Errorf("asked AWS: %q", calls)
+	}
+}
+
+func TestApprove(t *testing.T) {
+	project(t)
+	t.Setenv("CLIENT_SECRET", "")
+	t.Setenv("SRV_API_KEY", "")
+	t.Setenv("APPROVE", "never")
+	if err := run(t.Context(), nil, io.Discard, io.Discard); err != nil {
+		t.Fatal(err)
+	}
+	if c, _ := called(t); !slices.Equal(c.Argv[:6], []string{"deploy", "--app", "cdk.out", "--all", "--require-approval", "never"}) {
+		t.Errorf("cdk got %q", c.Argv)
+	}
+	t.Setenv("APPROVE", "yes")
+	err := run(t.Context(), nil, io.Discard, io.Discard)
+	if want := `APPROVE: got "yes", want never, or nothing to be asked before rights change`; err == nil || err.Error() != want {
+		t.Errorf("got %v", err)
+	}
+}
+
+// Mistakes in the context's files end it before the CDK starts.
+func TestContextFiles(t *testing.T) {
+	project(t)
+	write(t, "cdk.context.prod.json", "{}")
+	for _, test := range []struct {
+		file string
+		args []string
+		want string
+	}{
+		{"{\"a\": 1,}", nil, "cdk.context.json, line 1, column 8: a comma before the closing }; remove it"},
+		{"{}", []string{"-c", "env=dev"}, `env: got "dev", want an environment that has a file cdk.context.<environment>.json; there are: prod`},
+		{"{}", []string{"--context=env=dev"}, `env: got "dev"`},
+	} {
+		write(t, "cdk.context.json", test.file)
+		for _, command := range []string{"synth", "diff", "destroy", "idp-config"} {
+			err := run(t.Context(), append([]string{command}, test.args...), io.Discard, io.Discard)
+			if err == nil || !strings.HasPrefix(err.Error(), test.want) {
+				t.Errorf("%s: %v, want %s", command, err, test.want)
+			}
+		}
+		if b, err := os.ReadFile("npx.log"); err == nil {
+			t.Errorf("the CDK was started: %s", b)
+		}
+	}
+}
+
+func TestDiff(t *testing.T) {
+	s := project(t)
+	if err := run(t.Context(), []string{"diff", "-c", "a=b", "--", "p-Secret"}, io.Discard, io.Discard); err != nil {
+		t.Fatal(err)
+	}
+	if c, _ := called(t); !slices.Equal(c.Argv, []string{"diff", "--app", "cdk.out", "--method", "template", "p-Secret"}) {
+		t.Errorf("cdk got %q", c.Argv)
+	}
+	if calls := s.Calls(); len(calls) > 0 {
+		t.Errorf("asked AWS: %q", calls)
+	}
+}
+
+func TestDestroy(t *testing.T) {
+	s := project(t)
+	var out strings.Builder
+	if err := run(t.Context(), []string{"destroy"}, &out, io.Discard); err != nil {
+		t.Fatal(err)
+	}
+	want := "Nothing was there: account 123456789012, region us-east-1 has none of the stacks p-Datastore, p-Secret. " +
+		"Their names begin with the prefix.\n"
+	if _, ok := called(t); ok || out.String() != want {
+		t.Errorf("the CDK was started: %t\n%s", ok, out.String())
+	}
+
+	deployed(s, "p-Secret", "ROLLBACK_COMPLETE", secretTemplate)
+	if err := run(t.Context(), []string{"destroy", "--", "--force"}, io.Discard, &out); err != nil {
+		t.Fatal(err)
+	}
+	if c, _ := called(t); !slices.Equal(c.Argv, []string{"destroy", "--app", "cdk.out", "--all", "--force"}) {
+		t.Errorf("cdk got %q", c.Argv)
+	}
+	if !strings.Contains(out.String(), "In account 123456789012, region us-east-1 there are the stacks p-Secret.\n") {
+		t.Errorf("got %s", out.String())
 	}
 }

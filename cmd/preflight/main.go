@@ -16,9 +16,9 @@ import (
 	"time"
 
 	"healthlake-smart-on-fhir/cmd/preflight/internal/account"
-	"healthlake-smart-on-fhir/cmd/preflight/internal/cdkcontext"
 	"healthlake-smart-on-fhir/cmd/preflight/internal/checklist"
 	"healthlake-smart-on-fhir/cmd/preflight/internal/provider"
+	"healthlake-smart-on-fhir/internal/cdkcontext"
 	"healthlake-smart-on-fhir/internal/config"
 	"healthlake-smart-on-fhir/internal/terminal"
 )
@@ -55,7 +55,7 @@ func (p process) run(ctx context.Context, args []string) int {
 	if err != nil {
 		return statusUsage
 	}
-	values, err := cdkcontext.Read(o.dir, o.assignments)
+	project, err := cdkcontext.Read(o.dir, o.assignments)
 	if err != nil {
 		p.complain(err)
 		return statusUsage
@@ -71,17 +71,17 @@ func (p process) run(ctx context.Context, args []string) int {
 	var l checklist.List
 	var w written
 	if o.write {
-		if w, err = p.write(ctx, o, values, &l); err != nil {
+		if w, err = p.write(ctx, o, &project, &l); err != nil {
 			p.complain(err)
 			return statusUsage
 		}
 	}
-	response := p.check(ctx, o, values, token, w, &l)
+	response := p.check(ctx, o, project, token, w, &l)
 
 	if o.json {
 		err = l.JSON(p.stdout, w.changes, response)
 	} else {
-		err = print(p.stdout, l, w.changes, response)
+		err = print(p.stdout, l, w, response)
 	}
 	if err != nil {
 		p.complain(err)
@@ -100,9 +100,9 @@ func (p process) complain(err error) {
 
 // check fills the checklist and returns the response that HealthLake would get for the token, nil if there is none.
 func (p process) check(
-	ctx context.Context, o options, values map[string]any, token string, w written, l *checklist.List,
+	ctx context.Context, o options, project cdkcontext.Context, token string, w written, l *checklist.List,
 ) (response []byte) {
-	cfg, ok := contextRows(values, l)
+	cfg, ok := contextRows(project, l)
 	if !ok {
 		skipAll(l, "the context has errors")
 		return nil
@@ -114,7 +114,7 @@ func (p process) check(
 		return nil
 	}
 	response = p.checkProvider(ctx, o, cfg, token, w, l)
-	account.Check(ctx, cfg, qualifier(values), l)
+	account.Check(ctx, cfg, qualifier(project.Values), l)
 	return response
 }
 
@@ -143,8 +143,8 @@ func (p process) checkProvider(
 }
 
 // contextRows adds the rows about the context itself. ok is false if it has errors.
-func contextRows(values map[string]any, l *checklist.List) (cfg config.Config, ok bool) {
-	cfg, problems := config.Parse(values)
+func contextRows(project cdkcontext.Context, l *checklist.List) (cfg config.Config, ok bool) {
+	cfg, problems := config.Parse(project.Values, project.Others...)
 	for _, problem := range problems {
 		add := l.Fail
 		if problem.Warning {

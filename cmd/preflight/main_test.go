@@ -130,7 +130,7 @@ func TestUsage(t *testing.T) {
 		{[]string{"--trust-new-hosts"}, "--trust-new-hosts is for --write"},
 		{[]string{"--offline", "--token-stdin"}, "--token-stdin needs the network"},
 		{[]string{"--token-stdin"}, "one token on standard input"},
-		{[]string{"--dir", broken}, "cdk.context.json: not JSON, line 1"},
+		{[]string{"--dir", broken}, "cdk.context.json, line 1, column 33: a comma before the closing }; remove it"},
 	} {
 		status, stdout, stderr := run(t, " \n", append([]string{"--dir", good}, test.args...)...)
 		if status != 2 || !strings.Contains(stderr, test.want) || stdout != "" {

@@ -6,16 +6,15 @@ import (
 	"fmt"
 	"io"
 
-	"healthlake-smart-on-fhir/cmd/preflight/internal/cdkcontext"
 	"healthlake-smart-on-fhir/cmd/preflight/internal/checklist"
 	"healthlake-smart-on-fhir/internal/terminal"
 )
 
 // print writes everything for a terminal.
-func print(w io.Writer, l checklist.List, changes []string, response []byte) error {
-	if len(changes) > 0 {
-		fmt.Fprintf(w, "Changed in %s:\n", cdkcontext.File)
-		for _, c := range changes {
+func print(w io.Writer, l checklist.List, done written, response []byte) error {
+	if len(done.changes) > 0 {
+		fmt.Fprintf(w, "Changed in %s:\n", done.file)
+		for _, c := range done.changes {
 			fmt.Fprintf(w, "  %s\n", c)
 		}
 		fmt.Fprintln(w)

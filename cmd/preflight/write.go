@@ -3,14 +3,14 @@ package main
 import (
 	"context"
 	"fmt"
-	"maps"
 	"net/url"
+	"path/filepath"
 	"slices"
 	"strings"
 
-	"healthlake-smart-on-fhir/cmd/preflight/internal/cdkcontext"
 	"healthlake-smart-on-fhir/cmd/preflight/internal/checklist"
 	"healthlake-smart-on-fhir/cmd/preflight/internal/provider"
+	"healthlake-smart-on-fhir/internal/cdkcontext"
 	"healthlake-smart-on-fhir/internal/config"
 )
 
@@ -22,34 +22,34 @@ const checkWrite = "write"
 
 // written is what --write did.
 type written struct {
+	file    string
 	changes []string // for people
 	hosts   []string // that no key named before
 }
 
-// write fills in the endpoints in cdk.context.json from the issuer's discovery document, and brings values up to date with
-// them. The rest of the context need not be valid yet.
-func (p process) write(ctx context.Context, o options, values map[string]any, l *checklist.List) (written, error) {
-	document, ok := p.discover(ctx, o, values, l)
+// write fills in the endpoints in the context's file, or that of its environment, from the issuer's discovery document, and
+// brings the project up to date with them. The rest of the context need not be valid yet.
+func (p process) write(ctx context.Context, o options, project *cdkcontext.Context, l *checklist.List) (written, error) {
+	document, ok := p.discover(ctx, o, project.Values, l)
 	if !ok {
 		return written{}, nil
 	}
-	file, err := cdkcontext.Read(o.dir, nil) // without -c: what it gives is not in the file
+	// Without -c: what it gives is not in the file.
+	before, err := cdkcontext.Read(o.dir, []string{config.KeyEnv + "=" + project.Environment})
 	if err != nil {
 		return written{}, err
 	}
-	settings := settingsFrom(document, file)
-	if err := cdkcontext.Write(o.dir, settings); err != nil {
-		l.Fail(checkWrite, "cannot write: "+err.Error(), "make "+cdkcontext.File+" a writable file with one JSON object")
+	file, settings := cdkcontext.FileOf(project.Environment), settingsFrom(document, before.Values)
+	if err := cdkcontext.Write(filepath.Join(o.dir, file), settings); err != nil {
+		l.Fail(checkWrite, "cannot write: "+err.Error(), "make "+file+" a writable file with one JSON object")
 		return written{}, nil
 	}
-	w := written{changes: describe(settings, file), hosts: newHosts(settings, values, document)}
-	after, err := cdkcontext.Read(o.dir, o.assignments)
-	if err != nil {
+	w := written{file: file, changes: describe(settings, before.Values), hosts: newHosts(settings, project.Values, document)}
+	if *project, err = cdkcontext.Read(o.dir, o.assignments); err != nil {
 		return w, err
 	}
-	maps.Copy(values, after)
 	reason := fmt.Sprintf("%d keys changed from %s", len(settings), document.URL)
-	if keys := overridden(after, settings); len(keys) > 0 {
+	if keys := overridden(project.Values, settings); len(keys) > 0 {
 		l.Warn(checkWrite, reason+"; -c gave another value for "+strings.Join(keys, ", "), "leave out these -c from now on")
 		return w, nil
 	}

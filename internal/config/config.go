@@ -37,6 +37,7 @@ const (
 // Config is a checked configuration with every default filled in. Each field is the context key of the same name in lower
 // camel case, unless its comment names another key.
 type Config struct {
+	Env           string // empty for none
 	Account       string // 12 digits
 	Region        string
 	TagName       string

@@ -48,6 +48,8 @@ var keys = func() (all []key) {
 
 // Names of keys that rules and messages refer to. The name of any other key stands in its row alone.
 const (
+	KeyEnv                           = "env"
+	keyAccount                       = "account"
 	KeyRegion                        = "region"
 	KeyPrefix                        = "prefix"
 	KeySecretName                    = "secretName"

@@ -4,7 +4,13 @@ import "healthlake-smart-on-fhir/internal/contract"
 
 var deploymentKeys = []key{
 	{
-		name: "account", byDefault: required, sample: sampleAccount,
+		name: KeyEnv, byDefault: fixed(""),
+		value: text(func(c *Config) *string { return &c.Env }, anyText),
+		doc: "The environment, such as `dev`: the keys in `cdk.context.dev.json` then override those in `cdk.context.json`. " +
+			"See [environments](../environments.md).",
+	},
+	{
+		name: keyAccount, byDefault: required, sample: sampleAccount,
 		value: digits(func(c *Config) *string { return &c.Account }, accountID),
 		doc:   "The AWS account that everything is deployed to.",
 	},

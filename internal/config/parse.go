@@ -10,19 +10,20 @@ import (
 
 // Parse reads a whole CDK context, which also holds feature flags, cached look-ups and the like. It reports every problem,
 // in the order of the key tables, so that the same context always gives the same problems. If one of them is an error (see
-// HasErrors), the Config is the zero value.
-func Parse(context map[string]any) (Config, []Problem) {
+// HasErrors), the Config is the zero value. others are further deployments, whose names this one must not use.
+func Parse(context map[string]any, others ...Environment) (Config, []Problem) {
 	p := parser{context: context, broken: map[string]bool{}}
 	for _, k := range keys {
 		p.read(k)
 	}
 	for _, r := range rules {
-		if !slices.ContainsFunc(r.reads, func(name string) bool { return p.broken[name] }) {
+		if !p.anyBroken(r.reads) {
 			for _, problem := range r.check(p.config) {
 				p.report(problem.Key, problem)
 			}
 		}
 	}
+	p.shared(others)
 	p.unknown()
 
 	slices.SortStableFunc(p.found, func(a, b finding) int { return cmp.Compare(a.position, b.position) })

@@ -49,7 +49,7 @@ func TestReplaces(t *testing.T) {
 	properties := func(c Config) []any { return []any{c.PreloadData, c.PreloadDataType, c.KMSKey} }
 	before := properties(accepts(t, nil))
 	another := map[string]any{
-		"account": "000000000000", "region": "eu-west-2", "tagName": "Other", "tagValue": "other",
+		"env": "dev", "account": "000000000000", "region": "eu-west-2", "tagName": "Other", "tagValue": "other",
 		"secretName": "OTHER", "secretAdmins": "arn:aws:iam::210987654321:role/Admin",
 
 		"tokenValidation": "jwt", "clientId": "other", "clientSecret": "{{resolve:secretsmanager:other}}",

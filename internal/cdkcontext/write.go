@@ -1,4 +1,3 @@
-// Package cdkcontext reads the CDK context as the CDK's command line does, and changes single keys of its file.
 package cdkcontext
 
 import (
@@ -6,99 +5,42 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
-	"maps"
 	"os"
 	"path/filepath"
 	"strings"
 )
 
-// File is the name of the project's context file.
-const File = "cdk.context.json"
-
-// Read returns the context of the CDK project in dir. As with the CDK, a value in assignments ("key=value"; the last one of
-// a key counts) overrides cdk.context.json, which overrides "context" in cdk.json. A missing file is an empty one.
-func Read(dir string, assignments []string) (map[string]any, error) {
-	var project struct {
-		Context map[string]any `json:"context"`
-	}
-	if err := readJSON(filepath.Join(dir, "cdk.json"), &project); err != nil {
-		return nil, err
-	}
-	context := map[string]any{}
-	maps.Copy(context, project.Context)
-	var file map[string]any
-	if err := readJSON(filepath.Join(dir, File), &file); err != nil {
-		return nil, err
-	}
-	maps.Copy(context, file)
-	for _, assignment := range assignments {
-		key, value, ok := strings.Cut(assignment, "=")
-		if !ok || key == "" {
-			return nil, fmt.Errorf("-c %q is not key=value", key)
-		}
-		context[key] = value
-	}
-	return context, nil
-}
-
-// readJSON does not change into if there is no such file. Its errors quote nothing of the file, which may hold a secret.
-func readJSON(path string, into any) error {
-	text, err := os.ReadFile(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	if err := json.Unmarshal(text, into); err != nil {
-		var syntax *json.SyntaxError
-		if errors.As(err, &syntax) {
-			line := 1 + bytes.Count(text[:min(int(syntax.Offset), len(text))], []byte("\n"))
-			return fmt.Errorf("%s: not JSON, line %d", filepath.Base(path), line)
-		}
-		return fmt.Errorf("%s: not a JSON object", filepath.Base(path))
-	}
-	return nil
-}
-
 // Setting is a key and its new value.
 type Setting struct{ Key, Value string }
 
-// Write puts settings into dir's cdk.context.json, and creates the file if it is missing. Every other byte stays the same: an
-// existing key keeps its place, a new one comes last. The file is replaced atomically.
-func Write(dir string, settings []Setting) error {
-	path := filepath.Join(dir, File)
+// Write puts settings into a context file. Every other byte stays the same: an existing key keeps its place, a new one comes
+// last. The file is replaced atomically.
+func Write(path string, settings []Setting) error {
+	name := filepath.Base(path)
 	text, err := os.ReadFile(path)
-	mode := fs.FileMode(0o644)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		text = []byte("{}\n")
-	case err != nil:
+	if err != nil {
 		return err
-	default:
-		// Replace what a symbolic link points to, not the link.
-		if path, err = filepath.EvalSymlinks(path); err != nil {
-			return err
-		}
-		info, err := os.Stat(path)
-		if err != nil {
-			return err
-		}
-		mode = info.Mode().Perm()
+	}
+	// Replace what a symbolic link points to, not the link.
+	if path, err = filepath.EvalSymlinks(path); err != nil {
+		return err
+	}
+	info, err := os.Stat(path)
+	if err != nil {
+		return err
 	}
 	for _, s := range settings {
 		if text, err = set(text, s); err != nil {
-			return fmt.Errorf("%s: %w", File, err)
+			return fmt.Errorf("%s: %w", name, err)
 		}
 	}
-	temporary, err := os.CreateTemp(filepath.Dir(path), File+"-")
+	temporary, err := os.CreateTemp(filepath.Dir(path), name+"-")
 	if err != nil {
 		return err
 	}
 	defer os.Remove(temporary.Name())
 	_, err = temporary.Write(text)
-	if err := errors.Join(err, temporary.Chmod(mode), temporary.Close()); err != nil {
+	if err := errors.Join(err, temporary.Chmod(info.Mode().Perm()), temporary.Close()); err != nil {
 		return err
 	}
 	return os.Rename(temporary.Name(), path)
