@@ -100,18 +100,6 @@ func (s *introspection) parseKey(text string) (*clientauth.Key, error) {
 	return key, nil
 }
 
-// providerReasons has the reason for each kind of error.
-var providerReasons = map[introspect.Kind]reason.Reason{
-	introspect.KindTimeout:      reason.ProviderTimeout,
-	introspect.KindUnreachable:  reason.ProviderUnreachable,
-	introspect.KindUnauthorized: reason.ProviderUnauthorized,
-	introspect.KindStatus:       reason.ProviderStatus,
-	introspect.KindRedirect:     reason.ProviderRedirect,
-	introspect.KindTooLarge:     reason.ProviderTooLarge,
-	introspect.KindMalformed:    reason.ProviderMalformed,
-	introspect.KindSettings:     reason.ProviderSettings,
-}
-
 // errOtherOrigin: whoever may write the secret must not decide which server is believed.
 var errOtherOrigin = errors.New("the secret's auth_endpoint_introspect has another scheme, host or port than at the last deploy; " +
 	"to move to another provider, change authEndpointIntrospect in the context and deploy")
@@ -122,7 +110,7 @@ func providerError(err error) error {
 	case err == nil:
 		return nil
 	case errors.As(err, &failure):
-		return &Error{Reason: providerReasons[failure.Kind], cause: err}
+		return &Error{Reason: failure.Reason, cause: err}
 	default:
 		return &Error{Reason: reason.ProviderSettings, cause: err}
 	}

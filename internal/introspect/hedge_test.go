@@ -18,6 +18,7 @@ import (
 	"healthlake-smart-on-fhir/internal/clientauth"
 	"healthlake-smart-on-fhir/internal/httpclient"
 	"healthlake-smart-on-fhir/internal/introspect"
+	"healthlake-smart-on-fhir/internal/reason"
 )
 
 // scripted is a provider that treats its first request one way and the others another.
@@ -58,25 +59,25 @@ func TestSecondRequest(t *testing.T) {
 	good, bad := reply(200, `{"active": true}`), reply(503, ``)
 	for name, test := range map[string]struct {
 		first, others http.HandlerFunc
-		want          introspect.Kind // "": a good answer
+		want          reason.Reason // none: a good answer
 		requests      int
 	}{
-		"a good answer needs none":         {good, stall, "", 1},
-		"after a stall":                    {stall, good, "", 2},
-		"after a broken connection":        {breakOff, good, "", 2},
-		"after 408":                        {reply(408, ``), good, "", 2},
-		"after 502":                        {reply(502, ``), good, "", 2},
-		"after 503":                        {reply(503, ``), good, "", 2},
-		"after 504":                        {reply(504, ``), good, "", 2},
-		"not after 500":                    {reply(500, ``), good, introspect.KindStatus, 1},
-		"not after 401":                    {reply(401, ``), good, introspect.KindUnauthorized, 1},
-		"not after 429":                    {reply(429, ``), good, introspect.KindStatus, 1},
-		"not after a redirect":             {reply(302, ``), good, introspect.KindRedirect, 1},
-		"not after a malformed answer":     {reply(200, `null`), good, introspect.KindMalformed, 1},
-		"no third after two 503":           {bad, bad, introspect.KindStatus, 2},
-		"no third after two broken":        {breakOff, breakOff, introspect.KindUnreachable, 2},
-		"a stall and a bad answer: ends":   {stall, reply(500, ``), introspect.KindTimeout, 2},
-		"two stalls end with the deadline": {stall, stall, introspect.KindTimeout, 2},
+		"a good answer needs none":         {good, stall, none, 1},
+		"after a stall":                    {stall, good, none, 2},
+		"after a broken connection":        {breakOff, good, none, 2},
+		"after 408":                        {reply(408, ``), good, none, 2},
+		"after 502":                        {reply(502, ``), good, none, 2},
+		"after 503":                        {reply(503, ``), good, none, 2},
+		"after 504":                        {reply(504, ``), good, none, 2},
+		"not after 500":                    {reply(500, ``), good, reason.ProviderStatus, 1},
+		"not after 401":                    {reply(401, ``), good, reason.ProviderUnauthorized, 1},
+		"not after 429":                    {reply(429, ``), good, reason.ProviderStatus, 1},
+		"not after a redirect":             {reply(302, ``), good, reason.ProviderRedirect, 1},
+		"not after a malformed answer":     {reply(200, `null`), good, reason.ProviderMalformed, 1},
+		"no third after two 503":           {bad, bad, reason.ProviderStatus, 2},
+		"no third after two broken":        {breakOff, breakOff, reason.ProviderUnreachable, 2},
+		"a stall and a bad answer: ends":   {stall, reply(500, ``), reason.ProviderTimeout, 2},
+		"two stalls end with the deadline": {stall, stall, reason.ProviderTimeout, 2},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -88,8 +89,8 @@ func TestSecondRequest(t *testing.T) {
 				introspect.Patient(client)
 			}
 			answer, err := client.Introspect(ctx, endpoint, introspect.Auth{Method: clientauth.None}, theToken)
-			if test.want != "" {
-				wantKind(t, err, test.want)
+			if test.want != none {
+				wantReason(t, err, test.want)
 			} else if err != nil || !answer.Claims.True("active") {
 				t.Errorf("got %v", err)
 			}
@@ -160,15 +161,15 @@ func TestEachRequestHasItsOwnAssertion(t *testing.T) {
 // RFC 6749 section 5.2: invalid_client may be 400 where the credentials are in the form.
 func TestRefusedAssertion(t *testing.T) {
 	auth := introspect.Auth{Method: clientauth.PrivateKeyJWT, Assertion: func() (string, error) { return "a.b.c", nil }}
-	for status, want := range map[int]introspect.Kind{400: introspect.KindUnauthorized, 401: introspect.KindUnauthorized,
-		403: introspect.KindUnauthorized, 404: introspect.KindStatus, 429: introspect.KindStatus} {
+	for status, want := range map[int]reason.Reason{400: reason.ProviderUnauthorized, 401: reason.ProviderUnauthorized,
+		403: reason.ProviderUnauthorized, 404: reason.ProviderStatus, 429: reason.ProviderStatus} {
 		endpoint, _ := scripted(t, reply(status, ``), reply(status, ``))
 		_, err := ask(t, endpoint, auth)
-		wantKind(t, err, want)
+		wantReason(t, err, want)
 	}
 	endpoint, _ := scripted(t, reply(400, ``), reply(400, ``))
 	_, err := ask(t, endpoint, introspect.Auth{Method: clientauth.None})
-	wantKind(t, err, introspect.KindStatus)
+	wantReason(t, err, reason.ProviderStatus)
 }
 
 // A denial that comes first is an answer: the second request is not there to find a better one.
@@ -215,7 +216,7 @@ func TestSecondRequestsAreCapped(t *testing.T) {
 	begin := time.Now()
 	for range calls {
 		_, err := client.Introspect(t.Context(), endpoint, introspect.Auth{Method: clientauth.None}, theToken)
-		wantKind(t, err, introspect.KindStatus)
+		wantReason(t, err, reason.ProviderStatus)
 	}
 	// A tenth, ten to start with, and one for each second.
 	most := calls + 40 + int32(time.Since(begin).Seconds()) + 1

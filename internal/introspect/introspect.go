@@ -16,42 +16,27 @@ import (
 	"healthlake-smart-on-fhir/internal/claims"
 	"healthlake-smart-on-fhir/internal/clientauth"
 	"healthlake-smart-on-fhir/internal/httpclient"
+	"healthlake-smart-on-fhir/internal/reason"
 )
 
 // maxBody bounds what is read of a response. Real ones are below 2 KiB.
 const maxBody = 64 << 10
 
-// Kind says what went wrong, in a word that suits a log line and a metric.
-type Kind string
-
-// The kinds of Error.
-const (
-	KindTimeout      Kind = "timeout"      // the context ended before the whole response was there
-	KindUnreachable  Kind = "unreachable"  // no connection, a broken one, or one that is not trusted (TLS)
-	KindRedirect     Kind = "redirect"     // any 3xx; redirects are never followed, since the token would go with them
-	KindUnauthorized Kind = "unauthorized" // 401, 403, or 400 to an assertion: our own credentials are refused (RFC 7662 section 2.3)
-	KindStatus       Kind = "status"       // any other status but 200
-	KindTooLarge     Kind = "too_large"    // a response over 64 KiB
-	KindMalformed    Kind = "malformed"    // a response that is not one JSON object
-	KindSettings     Kind = "settings"     // an endpoint or credential that cannot be used; no request was made
-)
+var errTooLarge = fmt.Errorf("a response of more than %d KiB", maxBody>>10)
 
 // Error is every error that Introspect returns. Its text holds neither the token nor a credential nor anything that the
 // server sent.
 type Error struct {
-	Kind   Kind
-	Status int // the HTTP status, 0 if there was none
+	Reason reason.Reason // one of the Provider… reasons
+	Status int           // the HTTP status, 0 if there was none
 	cause  error
 }
 
 func (e *Error) Error() string {
-	switch {
-	case e.cause != nil:
-		return fmt.Sprintf("introspection: %s: %v", e.Kind, e.cause)
-	case e.Status != 0:
-		return fmt.Sprintf("introspection: %s: HTTP status %d", e.Kind, e.Status)
+	if e.cause != nil {
+		return "introspection: " + e.cause.Error()
 	}
-	return "introspection: " + string(e.Kind)
+	return fmt.Sprintf("introspection: HTTP status %d", e.Status)
 }
 
 // Unwrap returns the transport's error, if there was one.
@@ -134,14 +119,14 @@ func (c *Client) exchange(request *http.Request, method clientauth.Method) resul
 		return result{err: transportError(request.Context(), err)}
 	}
 	if status != http.StatusOK {
-		return result{err: &Error{Kind: kindOfStatus(status, method), Status: status}}
+		return result{err: &Error{Reason: reasonOfStatus(status, method), Status: status}}
 	}
 	if len(text) > maxBody {
-		return result{err: &Error{Kind: KindTooLarge, Status: status}}
+		return result{err: &Error{Reason: reason.ProviderTooLarge, Status: status, cause: errTooLarge}}
 	}
 	set, err := claims.Parse(text)
 	if err != nil {
-		return result{err: &Error{Kind: KindMalformed, Status: status, cause: err}}
+		return result{err: &Error{Reason: reason.ProviderMalformed, Status: status, cause: err}}
 	}
 	return result{claims: set, took: time.Since(begin)}
 }
@@ -160,17 +145,17 @@ func (c *Client) send(request *http.Request) (text []byte, status int, err error
 	return text, response.StatusCode, err
 }
 
-func kindOfStatus(status int, method clientauth.Method) Kind {
+func reasonOfStatus(status int, method clientauth.Method) reason.Reason {
 	switch {
 	case status >= 300 && status < 400:
-		return KindRedirect
+		return reason.ProviderRedirect
 	case status == http.StatusUnauthorized, status == http.StatusForbidden:
-		return KindUnauthorized
+		return reason.ProviderUnauthorized
 	case status == http.StatusBadRequest && method == clientauth.PrivateKeyJWT:
 		// RFC 7521 section 4.2.1: invalid_client, which is 400 where the credentials are not in a header (RFC 6749 section 5.2).
-		return KindUnauthorized
+		return reason.ProviderUnauthorized
 	}
-	return KindStatus
+	return reason.ProviderStatus
 }
 
 // repeatable tells whether the same request may succeed if it is sent again at once. A server sends 408 on a connection that
@@ -180,14 +165,14 @@ func (e *Error) repeatable() bool {
 	case http.StatusRequestTimeout, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
 		return true
 	}
-	return e.Kind == KindUnreachable
+	return e.Reason == reason.ProviderUnreachable
 }
 
 // newRequest builds the request of RFC 7662 section 2.1. Each time that it is sent, its credentials are new.
 func newRequest(endpoint string, auth Auth, token string) (*http.Request, *Error) {
 	target, err := httpclient.ParseURL(endpoint)
 	if err != nil {
-		return nil, &Error{Kind: KindSettings, cause: fmt.Errorf("the endpoint is %w", err)}
+		return nil, &Error{Reason: reason.ProviderSettings, cause: fmt.Errorf("the endpoint is %w", err)}
 	}
 	form := url.Values{"token": {token}, "token_type_hint": {"access_token"}}
 	header := http.Header{
@@ -195,11 +180,11 @@ func newRequest(endpoint string, auth Auth, token string) (*http.Request, *Error
 		"Content-Type": {"application/x-www-form-urlencoded"},
 	}
 	if err := auth.apply(form, header); err != nil {
-		return nil, &Error{Kind: KindSettings, cause: err}
+		return nil, &Error{Reason: reason.ProviderSettings, cause: err}
 	}
 	request, err := http.NewRequest(http.MethodPost, target.String(), strings.NewReader(form.Encode()))
 	if err != nil {
-		return nil, &Error{Kind: KindSettings, cause: errors.New("the endpoint is not a URL")}
+		return nil, &Error{Reason: reason.ProviderSettings, cause: errors.New("the endpoint is not a URL")}
 	}
 	request.Header = header
 	// The transport asks for the body again if the kept connection breaks. The server may have seen the first one.
@@ -213,10 +198,10 @@ func newRequest(endpoint string, auth Auth, token string) (*http.Request, *Error
 }
 
 func transportError(ctx context.Context, err error) *Error {
-	kind := KindUnreachable
+	why := reason.ProviderUnreachable
 	var timeout net.Error
 	if ctx.Err() != nil || errors.As(err, &timeout) && timeout.Timeout() {
-		kind = KindTimeout
+		why = reason.ProviderTimeout
 	}
-	return &Error{Kind: kind, cause: err}
+	return &Error{Reason: why, cause: err}
 }

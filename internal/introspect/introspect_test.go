@@ -21,6 +21,7 @@ import (
 	"healthlake-smart-on-fhir/internal/clientauth"
 	"healthlake-smart-on-fhir/internal/httpclient"
 	"healthlake-smart-on-fhir/internal/introspect"
+	"healthlake-smart-on-fhir/internal/reason"
 )
 
 // theToken would show up in any text that leaks it.
@@ -36,11 +37,13 @@ func ask(t *testing.T, endpoint string, auth introspect.Auth) (claims.Set, error
 	return answer.Claims, err
 }
 
-func wantKind(t *testing.T, err error, want introspect.Kind) *introspect.Error {
+var none reason.Reason // no error
+
+func wantReason(t *testing.T, err error, want reason.Reason) *introspect.Error {
 	t.Helper()
 	var failure *introspect.Error
-	if !errors.As(err, &failure) || failure.Kind != want {
-		t.Fatalf("got error %v, want kind %s", err, want)
+	if !errors.As(err, &failure) || failure.Reason != want {
+		t.Fatalf("got error %v, want %s", err, want.Word)
 	}
 	for _, private := range []string{theToken, "s3cret", "k3y", "leak"} {
 		if strings.Contains(err.Error(), private) {
@@ -144,7 +147,7 @@ func TestSettingsThatCannotWorkMakeNoRequest(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := ask(t, test.endpoint, test.auth)
-			wantKind(t, err, introspect.KindSettings)
+			wantReason(t, err, reason.ProviderSettings)
 		})
 	}
 	if got := requests.Load(); got != 0 {
@@ -159,13 +162,13 @@ func TestStatus(t *testing.T) {
 		fmt.Fprint(w, `{"active": true}`)
 	}))
 	defer other.Close()
-	for status, want := range map[int]introspect.Kind{
-		201: introspect.KindStatus, 204: introspect.KindStatus,
-		301: introspect.KindRedirect, 302: introspect.KindRedirect, 303: introspect.KindRedirect,
-		307: introspect.KindRedirect, 308: introspect.KindRedirect,
-		400: introspect.KindStatus, 404: introspect.KindStatus, 429: introspect.KindStatus,
-		401: introspect.KindUnauthorized, 403: introspect.KindUnauthorized,
-		500: introspect.KindStatus, 502: introspect.KindStatus, 503: introspect.KindStatus,
+	for status, want := range map[int]reason.Reason{
+		201: reason.ProviderStatus, 204: reason.ProviderStatus,
+		301: reason.ProviderRedirect, 302: reason.ProviderRedirect, 303: reason.ProviderRedirect,
+		307: reason.ProviderRedirect, 308: reason.ProviderRedirect,
+		400: reason.ProviderStatus, 404: reason.ProviderStatus, 429: reason.ProviderStatus,
+		401: reason.ProviderUnauthorized, 403: reason.ProviderUnauthorized,
+		500: reason.ProviderStatus, 502: reason.ProviderStatus, 503: reason.ProviderStatus,
 	} {
 		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("Location", other.URL+"/leak")
@@ -179,7 +182,7 @@ func TestStatus(t *testing.T) {
 		if set != nil {
 			t.Errorf("status %d: got claims %s", status, set)
 		}
-		if failure := wantKind(t, err, want); failure.Status != status {
+		if failure := wantReason(t, err, want); failure.Status != status {
 			t.Errorf("got status %d, want %d", failure.Status, status)
 		}
 	}
@@ -195,17 +198,17 @@ func TestBody(t *testing.T) {
 	}
 	for name, test := range map[string]struct {
 		body string
-		want introspect.Kind // "": accepted
+		want reason.Reason // none: accepted
 	}{
-		"64 KiB":                 {pad(64 << 10), ""},
-		"a byte more":            {pad(64<<10 + 1), introspect.KindTooLarge},
-		"10 MB":                  {pad(10 << 20), introspect.KindTooLarge},
-		"nothing":                {"", introspect.KindMalformed},
-		"HTML":                   {"<html>leak</html>", introspect.KindMalformed},
-		"null":                   {"null", introspect.KindMalformed},
-		"an array":               {`[{"active": true}]`, introspect.KindMalformed},
-		"a name twice":           {`{"active": false, "active": true}`, introspect.KindMalformed},
-		"text behind the object": {`{"active": true}leak`, introspect.KindMalformed},
+		"64 KiB":                 {pad(64 << 10), none},
+		"a byte more":            {pad(64<<10 + 1), reason.ProviderTooLarge},
+		"10 MB":                  {pad(10 << 20), reason.ProviderTooLarge},
+		"nothing":                {"", reason.ProviderMalformed},
+		"HTML":                   {"<html>leak</html>", reason.ProviderMalformed},
+		"null":                   {"null", reason.ProviderMalformed},
+		"an array":               {`[{"active": true}]`, reason.ProviderMalformed},
+		"a name twice":           {`{"active": false, "active": true}`, reason.ProviderMalformed},
+		"text behind the object": {`{"active": true}leak`, reason.ProviderMalformed},
 	} {
 		t.Run(name, func(t *testing.T) {
 			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -213,8 +216,8 @@ func TestBody(t *testing.T) {
 			}))
 			defer server.Close()
 			set, err := ask(t, server.URL, introspect.Auth{Method: clientauth.None})
-			if test.want != "" {
-				wantKind(t, err, test.want)
+			if test.want != none {
+				wantReason(t, err, test.want)
 			} else if err != nil || !set.True("active") {
 				t.Errorf("got %v", err)
 			}
@@ -261,18 +264,18 @@ func TestTransportFaults(t *testing.T) {
 	closed := rawServer(t, func(net.Conn) {})
 	for name, test := range map[string]struct {
 		endpoint string
-		want     introspect.Kind
+		want     reason.Reason
 	}{
-		"refused":               {"http://127.0.0.1:1", introspect.KindUnreachable},
-		"closed at once":        {closed, introspect.KindUnreachable},
-		"no such host":          {"https://idp.invalid/", introspect.KindUnreachable},
-		"not TLS":               {strings.Replace(rawServer(t, func(c net.Conn) { fmt.Fprint(c, "HTTP/1.1 400 leak\r\n\r\n") }), "http:", "https:", 1), introspect.KindUnreachable},
-		"not HTTP":              {rawServer(t, func(c net.Conn) { readRequest(c); fmt.Fprint(c, "leak leak leak\r\n\r\n") }), introspect.KindUnreachable},
-		"a header that is none": {rawServer(t, func(c net.Conn) { readRequest(c); fmt.Fprint(c, "HTTP/1.1 200 OK\r\nleak\r\n\r\n") }), introspect.KindUnreachable},
+		"refused":               {"http://127.0.0.1:1", reason.ProviderUnreachable},
+		"closed at once":        {closed, reason.ProviderUnreachable},
+		"no such host":          {"https://idp.invalid/", reason.ProviderUnreachable},
+		"not TLS":               {strings.Replace(rawServer(t, func(c net.Conn) { fmt.Fprint(c, "HTTP/1.1 400 leak\r\n\r\n") }), "http:", "https:", 1), reason.ProviderUnreachable},
+		"not HTTP":              {rawServer(t, func(c net.Conn) { readRequest(c); fmt.Fprint(c, "leak leak leak\r\n\r\n") }), reason.ProviderUnreachable},
+		"a header that is none": {rawServer(t, func(c net.Conn) { readRequest(c); fmt.Fprint(c, "HTTP/1.1 200 OK\r\nleak\r\n\r\n") }), reason.ProviderUnreachable},
 		"half a body": {rawServer(t, func(c net.Conn) {
 			readRequest(c)
 			fmt.Fprint(c, "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{\"active\": true")
-		}), introspect.KindUnreachable},
+		}), reason.ProviderUnreachable},
 		"headers without end": {rawServer(t, func(c net.Conn) {
 			readRequest(c)
 			fmt.Fprint(c, "HTTP/1.1 200 OK\r\n")
@@ -281,11 +284,11 @@ func TestTransportFaults(t *testing.T) {
 					return
 				}
 			}
-		}), introspect.KindUnreachable},
+		}), reason.ProviderUnreachable},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := ask(t, test.endpoint, introspect.Auth{Method: clientauth.Bearer, APIKey: "k3y"})
-			wantKind(t, err, test.want)
+			wantReason(t, err, test.want)
 		})
 	}
 }
@@ -306,7 +309,7 @@ func TestDeadlineBoundsTheBodyToo(t *testing.T) {
 			ctx, cancel := context.WithTimeout(context.Background(), 50*time.Millisecond)
 			defer cancel()
 			_, err := introspect.New(httpclient.NewTransport(nil)).Introspect(ctx, endpoint, introspect.Auth{Method: clientauth.None}, theToken)
-			wantKind(t, err, introspect.KindTimeout)
+			wantReason(t, err, reason.ProviderTimeout)
 		})
 	}
 }
@@ -361,7 +364,7 @@ func TestTLS(t *testing.T) {
 	defer old.Close()
 
 	_, err := ask(t, modern.URL, introspect.Auth{Method: clientauth.None})
-	wantKind(t, err, introspect.KindUnreachable)
+	wantReason(t, err, reason.ProviderUnreachable)
 	var unknown x509.UnknownAuthorityError
 	if !errors.As(err, &unknown) {
 		t.Errorf("got %v, want an unknown authority", err)
@@ -376,6 +379,6 @@ func TestTLS(t *testing.T) {
 	if err := trusting(modern.URL); err != nil {
 		t.Errorf("a trusted certificate: %v", err)
 	}
-	wantKind(t, trusting(old.URL), introspect.KindUnreachable)
-	wantKind(t, trusting(strings.Replace(modern.URL, "127.0.0.1", "localhost", 1)), introspect.KindUnreachable)
+	wantReason(t, trusting(old.URL), reason.ProviderUnreachable)
+	wantReason(t, trusting(strings.Replace(modern.URL, "127.0.0.1", "localhost", 1)), reason.ProviderUnreachable)
 }

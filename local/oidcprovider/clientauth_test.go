@@ -24,6 +24,7 @@ import (
 	"healthlake-smart-on-fhir/internal/clientauth"
 	"healthlake-smart-on-fhir/internal/httpclient"
 	"healthlake-smart-on-fhir/internal/introspect"
+	"healthlake-smart-on-fhir/internal/reason"
 	"healthlake-smart-on-fhir/local/sandbox"
 )
 
@@ -154,7 +155,7 @@ func TestExpiredAndReplayedAssertions(t *testing.T) {
 		if !strings.Contains(p.log(), why) {
 			t.Errorf("%s: the provider does not say %q:\n%s", name, why, p.log())
 		}
-		if failure := new(introspect.Error); !errors.As(err, &failure) || failure.Kind != introspect.KindUnauthorized {
+		if failure := new(introspect.Error); !errors.As(err, &failure) || failure.Reason != reason.ProviderUnauthorized {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

@@ -12,6 +12,7 @@ import (
 	"healthlake-smart-on-fhir/internal/claims"
 	"healthlake-smart-on-fhir/internal/clientauth"
 	"healthlake-smart-on-fhir/internal/introspect"
+	"healthlake-smart-on-fhir/internal/reason"
 )
 
 // introspection asks about made-up tokens.
@@ -70,31 +71,31 @@ func (p *Provider) ask(ctx context.Context, auth introspect.Auth, timeout time.D
 }
 
 // introspectionError explains an introspection's error, and how to fix it.
-func introspectionError(err error, auth introspect.Auth) (reason, fix string) {
+func introspectionError(err error, auth introspect.Auth) (cause, fix string) {
 	var e *introspect.Error
 	if !errors.As(err, &e) {
 		return "no response", "make sure that the provider runs"
 	}
 	const maybePage = "correct authEndpointIntrospect: this may be a web page"
-	switch e.Kind {
-	case introspect.KindUnauthorized:
+	switch e.Reason {
+	case reason.ProviderUnauthorized:
 		return fmt.Sprintf("HTTP %d: the provider refuses %s", e.Status, describe(auth)), credentialsFix(auth)
-	case introspect.KindRedirect:
+	case reason.ProviderRedirect:
 		return fmt.Sprintf("HTTP %d, a redirect, which the function does not follow", e.Status), "correct authEndpointIntrospect"
-	case introspect.KindStatus:
+	case reason.ProviderStatus:
 		if e.Status == http.StatusBadRequest { // RFC 6749 section 5.2: invalid_client may come as 400 too
 			return fmt.Sprintf("HTTP 400 to %s", describe(auth)), credentialsFix(auth) + "; or correct authEndpointIntrospect"
 		}
 		return fmt.Sprintf("HTTP %d", e.Status), "correct authEndpointIntrospect, or look at the provider's log"
-	case introspect.KindMalformed:
+	case reason.ProviderMalformed:
 		return "the response is not one JSON object", maybePage
-	case introspect.KindTooLarge:
+	case reason.ProviderTooLarge:
 		return "the response is over 64 KiB", maybePage
-	case introspect.KindTimeout:
+	case reason.ProviderTimeout:
 		return "no response in time", "find out why the provider is slow; the function waits for less than a second"
-	case introspect.KindUnreachable:
-		cause := e.Unwrap()
-		return cause.Error(), connectionFix("authEndpointIntrospect", cause)
+	case reason.ProviderUnreachable:
+		failed := e.Unwrap()
+		return failed.Error(), connectionFix("authEndpointIntrospect", failed)
 	}
 	return "the credentials or the endpoint cannot be used", "correct authEndpointIntrospect and introspectionAuth"
 }
