@@ -59,10 +59,10 @@ func attackFrozen(scheme string) func(*group) {
 			}
 			g.try(attack, "", slices.Repeat([]string{text}, times)...)
 		}
-		nothing, stray := func(net.Conn) error { return nil }, answer("200 OK", active())
+		nothing, stray := func(net.Conn) error { return nil }, answer("200 OK", sandbox.Active())
 		try("a response that authorizes", 1000, nothing, stray)
 		try("half of it", 100, nothing, stray[:len(stray)/2])
-		try("the end of a header, and a body that authorizes", 100, nothing, "\r\n\r\n"+active())
+		try("the end of a header, and a body that authorizes", 100, nothing, "\r\n\r\n"+sandbox.Active())
 		try("an interim response, and one that authorizes", 100, nothing, "HTTP/1.1 103 Early Hints\r\n\r\n"+stray)
 		try("a response that authorizes, and the end", 100, net.Conn.Close, stray)
 		try("408 and the end", 500, net.Conn.Close, answer("408 Request Timeout", "", "Connection: close"))

@@ -7,22 +7,15 @@ import (
 	"strconv"
 	"strings"
 	"time"
-)
 
-// active is an introspection response that authorizes, with these members.
-func active(members ...object) string {
-	good := object{"active": true, "scope": "patient/*.rs", "sub": "user-1", "exp": in(time.Hour)}
-	for _, m := range members {
-		good = good.With(m)
-	}
-	return good.String()
-}
+	"healthlake-smart-on-fhir/local/sandbox"
+)
 
 // attackBodies are responses of the provider that are no introspection response that authorizes (RFC 7662 section 2.2).
 func attackBodies(g *group) {
 	s := start(nil)
 	defer s.Stop()
-	kind, good := "application/json", active()
+	kind, good := "application/json", sandbox.Active()
 	g.good = func() (bool, bool) { return send(s, must(s.Token(context.Background(), "valid"))) }
 	g.call = func(body string) (bool, bool) {
 		s.IDP.SetFault(func(w http.ResponseWriter, _ *http.Request) {
@@ -33,10 +26,10 @@ func attackBodies(g *group) {
 		return send(s, "made-up")
 	}
 	for _, x := range unusable() {
-		g.try(x.wrong, "", each(x.claims, func(o object) string { return active(o) })...)
+		g.try(x.wrong, "", each(x.claims, func(o object) string { return sandbox.Active(o) })...)
 	}
 	g.try("active missing, or under a name like it", "", each([]string{"", "Active", "ACTIVE", " active", "аctive", "active\u0000", "activе", "data.active"},
-		func(name string) string { return active(object{"active": nil, name: true, "isAuthorized": true}) })...)
+		func(name string) string { return object{name: true, "isAuthorized": true}.String() })...)
 	g.try("a name twice", "", also(`{"active":false}`, `"active":true`), also(good, `"active":true`), also(good, `"active":false`),
 		also(`{"active":false}`, `"\u0061ctive":true`), also(good, `"exp":1`), also(good, `"x":{"a":1,"a":2}`), also(good, `"sc\u006fpe":"user/*.*"`))
 	g.try("active within something else", "", "["+good+"]", `{"data":`+good+`}`, `{"active":`+good+`}`, `{"active":false,"ext":`+good+`}`,
@@ -50,11 +43,11 @@ func attackBodies(g *group) {
 		cut = append(cut, good[:i])
 	}
 	g.try("truncated", "", cut...)
-	g.try("huge, deep, many names", "", active(object{"x": strings.Repeat("x", 64<<10)}), strings.Repeat(" ", 64<<10)+good, good+strings.Repeat(" ", 9<<20),
+	g.try("huge, deep, many names", "", sandbox.Active(object{"x": strings.Repeat("x", 64<<10)}), strings.Repeat(" ", 64<<10)+good, good+strings.Repeat(" ", 9<<20),
 		also(good, `"x":`+strings.Repeat("[", 20000)+strings.Repeat("]", 20000)), also(good, manyNames()))
 	g.try("another format", "", "", "active=true", "active: true", "<active>true</active>", "<!DOCTYPE html><html><body>active: true</body></html>",
 		"{'active':true}", "{active:true}", `{"active":true,}`, `{"active":True}`, `{"active":true//`+"\n}", "\xff\xfe{\x00}\x00", "{\"active\":true,\"x\":\"\xff\"}",
-		rsaKey.Token(object{"typ": "token-introspection+jwt"}, object{"token_introspection": object{"active": true}}))
+		sandbox.Stranger().Token(object{"typ": "token-introspection+jwt"}, object{"token_introspection": object{"active": true}}))
 	kind = "text/html"
 	g.try("another Content-Type", "the body is read as strict JSON, whatever it is called", good)
 }
@@ -91,8 +84,8 @@ func attackFraming(g *group) {
 	}
 	trap := start(nil)
 	defer trap.Stop()
-	trap.IDP.SetFault(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, active()) })
-	good, bad, n := active(), answer("200 OK", `{"active":false}`), strconv.Itoa(len(active()))
+	trap.IDP.SetFault(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, sandbox.Active()) })
+	good, bad, n := sandbox.Active(), answer("200 OK", `{"active":false}`), strconv.Itoa(len(sandbox.Active()))
 	const ok, chunked = "HTTP/1.1 200 OK\r\n", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
 	hex := strconv.FormatInt(int64(len(good)), 16)
 	var redirects, statuses, cut []string

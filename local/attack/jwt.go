@@ -16,43 +16,21 @@ import (
 	"strings"
 	"time"
 
-	"healthlake-smart-on-fhir/internal/contract"
 	"healthlake-smart-on-fhir/local/idp"
 	"healthlake-smart-on-fhir/local/sandbox"
 )
 
-// The provider's keys, and one that is not its.
-var rsaKey, ecKey, stranger = idp.NewRSAKey("rsa-1", 2048), idp.NewECKey("ec-1"), idp.NewRSAKey("rsa-2", 2048)
-
-const issuer = "https://idp.example.com/"
-
-// verifying makes the function verify JWTs.
-func verifying(s *sandbox.Sandbox) {
-	e := &s.Environment
-	e.TokenValidation, e.RequiredAudience = contract.TokenValidationJWT, []string{"datastore"}
-	e.AuthIssuer, e.AuthEndpointJwks = issuer, s.IDP.URL+idp.KeysPath
-	s.IDP.SetKeys(rsaKey, ecKey)
-}
-
-// signed is a good token by a key, with other members of its header and other claims.
-func signed(k idp.Key, header, claims object) string {
-	return k.Token(header, goodClaims().With(claims))
-}
-
-func goodClaims() object {
-	return object{"iss": issuer, "aud": sandbox.DatastoreEndpoint, "sub": "user-1", "scope": "patient/*.rs", "exp": in(time.Hour)}
-}
-
 // attackTokens are JWTs that are not this provider's good access tokens (RFC 7519, RFC 8725, RFC 9068).
 func attackTokens(g *group) {
-	s := start(verifying)
+	rsaKey, ecKey, stranger := sandbox.Keys()[0], sandbox.Keys()[1], sandbox.Stranger()
+	s := start(func(s *sandbox.Sandbox) { s.IDP.SetKeys(rsaKey, ecKey); s.Verify(s.IDP.URL + idp.KeysPath) })
 	defer s.Stop()
 	g.call = func(token string) (bool, bool) { return send(s, token) }
-	g.good = func() (bool, bool) { return send(s, signed([]idp.Key{rsaKey, ecKey}[len(g.rows)%2], nil, nil)) }
+	g.good = func() (bool, bool) { return send(s, sandbox.Signed([]idp.Key{rsaKey, ecKey}[len(g.rows)%2], nil, nil)) }
 	headers := func(k idp.Key, members ...object) []string {
-		return each(members, func(o object) string { return signed(k, o, nil) })
+		return each(members, func(o object) string { return sandbox.Signed(k, o, nil) })
 	}
-	good, header, claims := signed(rsaKey, nil, nil), rsaKey.Header().String(), goodClaims().String()
+	good, header, claims := sandbox.Signed(rsaKey, nil, nil), rsaKey.Header().String(), sandbox.Claims().String()
 	parts := strings.Split(good, ".")
 	text := func(header, claims string) string { return rsaKey.Sign([]byte(header), []byte(claims)) }
 
@@ -66,13 +44,13 @@ func attackTokens(g *group) {
 	g.try("HS256 with the public key for its secret", "", each([][]byte{{}, pkix, pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: pkix}),
 		[]byte(rsaKey.JWK().String()), []byte(idp.KeySet(rsaKey.JWK(), ecKey.JWK())), []byte(rsaKey.JWK()["n"].(string))},
 		func(secret []byte) string {
-			return idp.HMAC(rsaKey.Header().With(object{"alg": "HS256"}), goodClaims(), secret)
+			return idp.HMAC(rsaKey.Header().With(object{"alg": "HS256"}), sandbox.Claims(), secret)
 		})...)
 	g.try("alg of another key or hash", "", append(headers(rsaKey, of("alg", "PS256", "RS384", "RS512", "ES256", "EdDSA")...),
 		headers(ecKey, of("alg", "ES384", "ES512", "RS256", "EdDSA")...)...)...)
 	ids := of("kid", "ec-1", "rsa-2", "RSA-1", "rsa\u20101", "rsa-1\x00", "../../dev/null", "' OR 1=1 --", strings.Repeat("x", 8<<10), 1, []string{"rsa-1"}, object{})
 	g.try("kid that is not the key's", "", headers(rsaKey, ids...)...)
-	g.try("another key, with any kid", "", headers(stranger, append(ids, of("kid", nil, "", "rsa-1", issuer)...)...)...)
+	g.try("another key, with any kid", "", headers(stranger, append(ids, of("kid", nil, "", "rsa-1", sandbox.Issuer)...)...)...)
 	template := &x509.Certificate{SerialNumber: big.NewInt(1)}
 	x5c := []string{base64.StdEncoding.EncodeToString(must(x509.CreateCertificate(rand.Reader, template, template, stranger.Private.Public(), stranger.Private)))}
 	trap := start(nil)
@@ -97,7 +75,7 @@ func attackTokens(g *group) {
 		func(other string) string { return parts[0] + "." + idp.Base64([]byte(other)) + "." + parts[2] })...)
 	n := elliptic.P256().Params().N
 	ecdsa := func(change func(r, s *big.Int) []*big.Int) string {
-		return idp.Resign(signed(ecKey, nil, nil), func(raw []byte) []byte {
+		return idp.Resign(sandbox.Signed(ecKey, nil, nil), func(raw []byte) []byte {
 			both := change(new(big.Int).SetBytes(raw[:32]), new(big.Int).SetBytes(raw[32:]))
 			return append(both[0].FillBytes(make([]byte, 32)), both[1].FillBytes(make([]byte, 32))...)
 		})
@@ -107,38 +85,41 @@ func attackTokens(g *group) {
 			ecdsa(func(r, _ *big.Int) []*big.Int { return []*big.Int{r, special} }), ecdsa(func(_, s *big.Int) []*big.Int { return []*big.Int{special, s} }))
 	}
 	g.try("ECDSA, r and s exchanged, ASN.1", "", ecdsa(func(r, s *big.Int) []*big.Int { return []*big.Int{s, r} }),
-		idp.Resign(signed(ecKey, nil, nil), func(raw []byte) []byte {
+		idp.Resign(sandbox.Signed(ecKey, nil, nil), func(raw []byte) []byte {
 			return must(asn1.Marshal([]*big.Int{new(big.Int).SetBytes(raw[:32]), new(big.Int).SetBytes(raw[32:])}))
 		}))
 	g.try("ECDSA, n-s for s", "the claims are the same: who has a signature can write its twin, and RFC 7518 allows both",
 		ecdsa(func(r, s *big.Int) []*big.Int { return []*big.Int{r, new(big.Int).Sub(n, s)} }))
 
-	g.try("crit, b64, enc, nested (cty)", "", append(headers(rsaKey, object{"crit": []string{"exp"}, "exp": in(time.Hour)}, object{"crit": []string{}},
+	g.try("crit, b64, enc, nested (cty)", "", append(headers(rsaKey, object{"crit": []string{"exp"}, "exp": sandbox.In(time.Hour)}, object{"crit": []string{}},
 		object{"crit": "b64"}, object{"b64": true}, object{"b64": false, "crit": []string{"b64"}}, object{"enc": "A256GCM"}, object{"cty": "JWT"},
 		object{"cty": "at+jwt"}), text(header, `"`+good+`"`), text(also(header, `"cty":"JWT"`), good))...)
 	g.try("header typ of another kind of token", "", append(headers(rsaKey, of("typ", "logout+jwt", "dpop+jwt", "secevent+jwt", "ID", "JWE", "id_token", "at+jwt ", 1)...),
-		signed(rsaKey, object{"typ": "JWT"}, object{"nonce": "x"}))...)
+		sandbox.Signed(rsaKey, object{"typ": "JWT"}, object{"nonce": "x"}))...)
 	g.try("a name twice in the header", "", each([]string{`"alg":"none"`, `"alg":"RS256"`, `"\u0061lg":"HS256"`, `"kid":"rsa-2"`, `"typ":"JWT"`},
 		func(member string) string { return text(also(header, member), claims) })...)
 	g.try("a name twice in the claims", "", each([]string{`"exp":9999999999`, `"\u0065xp":9999999999`, `"aud":[]`, `"iss":"x"`, `"scope":"user/*.*"`, `"x":{"y":1,"y":2}`},
 		func(member string) string { return text(header, also(claims, member)) })...)
 	g.try("exp under a name like it", "", each([]string{"еxp", "exp\u0000", "Exp", "EXP", "ｅxp", " exp", "exp\u200b"},
-		func(name string) string { return signed(rsaKey, nil, object{"exp": nil, name: in(time.Hour)}) })...)
+		func(name string) string {
+			return sandbox.Signed(rsaKey, nil, object{"exp": nil, name: sandbox.In(time.Hour)})
+		})...)
 	g.try("text that is not one JSON object in UTF-8", "", text("\ufeff"+header, claims), text(header, "\ufeff"+claims), text(header, also(claims, "\"x\":\"\xff\"")),
 		text(header, claims+claims), text(header, "["+claims+"]"), text(strings.Replace(header, "alg", "ALG", 1), claims), text(header, also(claims, manyNames())))
 	for _, x := range unusable() {
-		g.try(x.wrong, "", each(x.claims, func(o object) string { return signed(rsaKey, nil, o) })...)
+		g.try(x.wrong, "", each(x.claims, func(o object) string { return sandbox.Signed(rsaKey, nil, o) })...)
 	}
-	others := append(of("iss", nil, "", issuer+"x", strings.TrimSuffix(issuer, "/"), strings.ToUpper(issuer), []string{issuer}), of("aud", nil, "", []string{},
+	others := append(of("iss", nil, "", sandbox.Issuer+"x", strings.TrimSuffix(sandbox.Issuer, "/"), strings.ToUpper(sandbox.Issuer), []string{sandbox.Issuer}), of("aud", nil, "", []string{},
 		sandbox.DatastoreEndpoint+"x", "x "+sandbox.DatastoreEndpoint, strings.ToUpper(sandbox.DatastoreEndpoint), [][]string{{sandbox.DatastoreEndpoint}})...)
-	g.try("another issuer or audience, or none", "", each(others, func(o object) string { return signed(rsaKey, nil, o) })...)
-	g.try("huge, or in another form", "", strings.Repeat("a", 5<<20), strings.Repeat(".", 10000), signed(rsaKey, nil, object{"x": strings.Repeat("x", 12<<10)}),
+	g.try("another issuer or audience, or none", "", each(others, func(o object) string { return sandbox.Signed(rsaKey, nil, o) })...)
+	g.try("huge, or in another form", "", strings.Repeat("a", 5<<20), strings.Repeat(".", 10000), sandbox.Signed(rsaKey, nil, object{"x": strings.Repeat("x", 12<<10)}),
 		parts[0]+"."+parts[1], good+"."+parts[1]+"."+parts[2], "."+parts[1]+"."+parts[2], "Bearer "+good, " "+good, good+"\x00",
 		object{"protected": parts[0], "payload": parts[1], "signature": parts[2]}.String())
 }
 
 // attackKeySets are keys that must not verify a signature, beside a good one, and responses that are no key set (RFC 7517).
 func attackKeySets(g *group) {
+	ecKey, stranger := sandbox.Keys()[1], sandbox.Stranger()
 	type attempt struct{ jwk, token string }
 	var set []any
 	var rows []func()
@@ -153,7 +134,7 @@ func attackKeySets(g *group) {
 	}
 	by := func(k idp.Key, header object, jwk func(own object) string) func(string) attempt {
 		return func(id string) attempt {
-			return attempt{jwk(k.JWK().With(object{"kid": id})), signed(k, header.With(object{"kid": id}), nil)}
+			return attempt{jwk(k.JWK().With(object{"kid": id})), sandbox.Signed(k, header.With(object{"kid": id}), nil)}
 		}
 	}
 	with := func(k idp.Key, members ...object) []func(string) attempt {
@@ -167,7 +148,7 @@ func attackKeySets(g *group) {
 	keys("RSA below 2048 bits", "", with(idp.NewRSAKey("", 512), nil)[0], with(idp.NewRSAKey("", 1024), nil)[0], with(idp.NewRSAKey("", 2040), nil)[0])
 	keys("RSA with exponent 0, 1, 2, 4", "", each([]string{"AA", "AQ", "Ag", "BA"}, func(e string) func(string) attempt {
 		return func(id string) attempt { // with exponent 1 the signature is the text that it is of
-			token := signed(stranger, object{"kid": id}, nil)
+			token := sandbox.Signed(stranger, object{"kid": id}, nil)
 			dot := strings.LastIndex(token, ".")
 			hash := sha256.Sum256([]byte(token[:dot]))
 			padded := "\x00\x01" + strings.Repeat("\xff", 202) + "\x0001\r\x06\t`\x86H\x01e\x03\x04\x02\x01\x05\x00\x04 " + string(hash[:])
@@ -175,7 +156,7 @@ func attackKeySets(g *group) {
 		}
 	})...)
 	keys("symmetric", "", func(id string) attempt {
-		return attempt{object{"kty": "oct", "kid": id, "k": n}.String(), idp.HMAC(object{"alg": "HS256", "kid": id}, goodClaims(), []byte(n))}
+		return attempt{object{"kty": "oct", "kid": id, "k": n}.String(), idp.HMAC(object{"alg": "HS256", "kid": id}, sandbox.Claims(), []byte(n))}
 	})
 	keys("private", "", by(stranger, object{}, func(own object) string { return stranger.PrivateJWK().With(own).String() }))
 	keys("of another type, alg or curve", "", append(with(stranger, object{"kty": "XYZ"}, object{"kty": "EC"}, object{"alg": "RS512"}, object{"alg": "HS256"}, object{"alg": "none"}, object{"n": nil}),
@@ -184,12 +165,12 @@ func attackKeySets(g *group) {
 	keys("a line break in a number", "the key is the provider's all the same", with(stranger, of("n", n+"\n")...)...)
 	keys("non-canonical base64", "", with(stranger, of("n", n+"=", n+"==", " "+n, strings.NewReplacer("-", "+", "_", "/").Replace(n)+"=")...)...)
 	keys("the good key's id, but for encryption", "", func(string) attempt {
-		return attempt{stranger.JWK().With(object{"kid": ecKey.ID, "use": "enc"}).String(), signed(stranger, object{"kid": ecKey.ID}, nil)}
+		return attempt{stranger.JWK().With(object{"kid": ecKey.ID, "use": "enc"}).String(), sandbox.Signed(stranger, object{"kid": ecKey.ID}, nil)}
 	})
 
 	serve := func(status int, document string, headers ...string) *sandbox.Sandbox {
 		return start(func(s *sandbox.Sandbox) {
-			verifying(s)
+			s.Verify(s.IDP.URL + idp.KeysPath)
 			s.IDP.SetFault(func(w http.ResponseWriter, _ *http.Request) {
 				for _, h := range headers {
 					w.Header().Set("Location", h)
@@ -201,7 +182,7 @@ func attackKeySets(g *group) {
 	}
 	s := serve(200, idp.KeySet(append(set, ecKey.JWK())...))
 	defer s.Stop()
-	g.good = func() (bool, bool) { return send(s, signed(ecKey, nil, nil)) }
+	g.good = func() (bool, bool) { return send(s, sandbox.Signed(ecKey, nil, nil)) }
 	g.call = func(token string) (bool, bool) { return send(s, token) }
 	for _, row := range rows {
 		row()
@@ -213,9 +194,9 @@ func attackKeySets(g *group) {
 	g.call = func(document string) (bool, bool) {
 		flawed := serve(status, document, trap.Environment.AuthEndpointJwks)
 		defer flawed.Stop()
-		return send(flawed, signed(ecKey, nil, nil))
+		return send(flawed, sandbox.Signed(ecKey, nil, nil))
 	}
-	g.control.count(send(trap, signed(ecKey, nil, nil)))
+	g.control.count(send(trap, sandbox.Signed(ecKey, nil, nil)))
 	g.try("keys twice, something before or after", "", also(good, `"keys":[]`), also(`{"keys":[]}`, good[1:len(good)-1]), also(good, `"\u006beys":[]`), "\ufeff"+good, good+good, good+"x")
 	g.try("keys of another type, elsewhere, cut off", "", "["+ecKey.JWK().String()+"]", ecKey.JWK().String(), `{"keys":`+ecKey.JWK().String()+`}`, `{"Keys":[`+ecKey.JWK().String()+`]}`,
 		`{"jwks":`+good+`}`, good[:len(good)-1], "")

@@ -6,29 +6,16 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"maps"
 	"strings"
 	"time"
 
 	"healthlake-smart-on-fhir/local/idp"
+	"healthlake-smart-on-fhir/local/sandbox"
 )
 
 type object = idp.Object
 
 func encoded(value any) string { return string(must(json.Marshal(value))) }
-
-func in(d time.Duration) int64 { return time.Now().Add(d).Unix() }
-
-// active is a body that authorizes, with these members.
-func active(members ...object) string {
-	claims := object{
-		"active": true, "scope": "patient/*.rs", "sub": "user-4711", "token_use": "access_token", "exp": in(time.Hour),
-	}
-	for _, m := range members {
-		maps.Copy(claims, m)
-	}
-	return claims.String()
-}
 
 // nested is an array in an array and so on.
 func nested(levels int) string { return strings.Repeat("[", levels) + strings.Repeat("]", levels) }
@@ -68,14 +55,14 @@ func bodyFaults() group {
 		{"white space", json, " \r\n\t", malformed},
 		{"`null`", json, "null", malformed},
 		{"`true`", json, "true", malformed},
-		{"an array of one object that authorizes", json, "[" + active() + "]", malformed},
-		{"a string with an object in it that authorizes", json, encoded(active()), malformed},
-		{"two objects, of which the first authorizes", json, active() + `{"active":false}`, malformed},
-		{"two objects, of which the second authorizes", json, `{"active":false}` + active(), malformed},
-		{"an object and garbage after it", json, active() + "garbage", malformed},
-		{"half of an object", json, active()[:20], malformed},
-		{"a comment before the object", json, "/* */" + active(), malformed},
-		{"a comma too many", json, strings.TrimSuffix(active(), "}") + ",}", malformed},
+		{"an array of one object that authorizes", json, "[" + sandbox.Active() + "]", malformed},
+		{"a string with an object in it that authorizes", json, encoded(sandbox.Active()), malformed},
+		{"two objects, of which the first authorizes", json, sandbox.Active() + `{"active":false}`, malformed},
+		{"two objects, of which the second authorizes", json, `{"active":false}` + sandbox.Active(), malformed},
+		{"an object and garbage after it", json, sandbox.Active() + "garbage", malformed},
+		{"half of an object", json, sandbox.Active()[:20], malformed},
+		{"a comment before the object", json, "/* */" + sandbox.Active(), malformed},
+		{"a comma too many", json, strings.TrimSuffix(sandbox.Active(), "}") + ",}", malformed},
 		{"`active` twice, `false` first", json, `{"active":false,"active":true}`, malformed},
 		{"`active` twice, `true` first", json, `{"active":true,"active":false}`, malformed},
 		{"`active` twice, once spelled with an escape", json, `{"active":false,"\u0061ctive":true}`, malformed},
@@ -91,16 +78,16 @@ func bodyFaults() group {
 		{"nested without an end", json, `{"active":true,"x":` + strings.Repeat(`{"x":`, 10000), malformed},
 		{"a string that is not UTF-8", json, "{\"active\":true,\"sub\":\"\xff\xfe\"}", malformed},
 		{"a name that is not UTF-8", json, "{\"active\":true,\"\xff\":1}", malformed},
-		{"a surrogate without its other half", json, fmt.Sprintf(`{"active":true,"exp":%d,"sub":"\ud800"}`, in(time.Hour)), authorized},
+		{"a surrogate without its other half", json, fmt.Sprintf(`{"active":true,"exp":%d,"sub":"\ud800"}`, sandbox.In(time.Hour)), authorized},
 		{"NUL bytes", json, strings.Repeat("\x00", 1000), malformed},
 		{"a NUL byte within a string", json, "{\"active\":true,\"sub\":\"a\x00b\"}", malformed},
-		{"a byte order mark before the object", json, "\ufeff" + active(), malformed},
-		{"UTF-16", json + "; charset=utf-16", utf16(active()), malformed},
+		{"a byte order mark before the object", json, "\ufeff" + sandbox.Active(), malformed},
+		{"UTF-16", json + "; charset=utf-16", utf16(sandbox.Active()), malformed},
 		{"Latin-1", json + "; charset=iso-8859-1", "{\"active\":true,\"sub\":\"J\xfcrgen\"}", malformed},
-		{"UTF-8 that calls itself UTF-16", json + "; charset=utf-16", active(), authorized},
-		{"an object that calls itself HTML", html, active(), authorized},
-		{"70 KB that authorize", json, active(object{"x": strings.Repeat("a", 70<<10)}), large},
-		{"10,000 names", json, active(names), large},
+		{"UTF-8 that calls itself UTF-16", json + "; charset=utf-16", sandbox.Active(), authorized},
+		{"an object that calls itself HTML", html, sandbox.Active(), authorized},
+		{"70 KB that authorize", json, sandbox.Active(object{"x": strings.Repeat("a", 70<<10)}), large},
+		{"10,000 names", json, sandbox.Active(names), large},
 	} {
 		g.rows = append(g.rows, provider(x.name, says(200, x.contentType, x.body), x.want))
 	}
@@ -124,27 +111,27 @@ func bodyFaults() group {
 		{"iamRoleARN", "arn:aws:iam::999999999999:role/Admin", authorized},
 	} {
 		name := fmt.Sprintf("`%s` is `%s`", x.name, encoded(x.value))
-		g.rows = append(g.rows, provider(name, says(200, json, active(object{x.name: x.value})), x.want))
+		g.rows = append(g.rows, provider(name, says(200, json, sandbox.Active(object{x.name: x.value})), x.want))
 	}
 	g.rows = append(g.rows,
-		provider("gzip that was not asked for", zipped(active(), 0), malformed),
-		provider("a gzip bomb of 100 MB", zipped(active(), 100), large))
+		provider("gzip that was not asked for", zipped(sandbox.Active(), 0), malformed),
+		provider("a gzip bomb of 100 MB", zipped(sandbox.Active(), 100), large))
 	return g
 }
 
 func timeFaults() group {
 	clock := func(off time.Duration) string {
-		return fmt.Sprintf(`"iat":%d,"nbf":%d,"exp":%d`, in(off), in(off), in(off+time.Hour-time.Second))
+		return fmt.Sprintf(`"iat":%d,"nbf":%d,"exp":%d`, sandbox.In(off), sandbox.In(off), sandbox.In(off+time.Hour-time.Second))
 	}
-	hour := fmt.Sprint(in(time.Hour))
+	hour := fmt.Sprint(sandbox.In(time.Hour))
 	wrong, expired, early := denied("malformed_claim"), denied("expired"), denied("not_yet_valid")
 	g := group{title: "Times"}
 	for _, x := range []struct{ name, members, want string }{
 		{"provider's clock is an hour behind", clock(-time.Hour), expired},
 		{"provider's clock is an hour ahead", clock(time.Hour), early},
 		{"provider's clock is half a minute ahead", clock(30 * time.Second), authorized},
-		{"`exp` was an hour ago", fmt.Sprintf(`"exp":%d`, in(-time.Hour)), expired},
-		{"`nbf` is in an hour", fmt.Sprintf(`"exp":%d,"nbf":%s`, in(2*time.Hour), hour), early},
+		{"`exp` was an hour ago", fmt.Sprintf(`"exp":%d`, sandbox.In(-time.Hour)), expired},
+		{"`nbf` is in an hour", fmt.Sprintf(`"exp":%d,"nbf":%s`, sandbox.In(2*time.Hour), hour), early},
 		{"`exp` is negative", `"exp":-1`, wrong},
 		{"`exp` is 0", `"exp":0`, expired},
 		{"`exp` is beyond int64", `"exp":92233720368547758080`, wrong},

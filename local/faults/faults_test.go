@@ -95,12 +95,10 @@ func open(t *testing.T, r row) *scene {
 	restore := func() {}
 	box, err := sandbox.Start(t.Context(), func(box *sandbox.Sandbox) {
 		s.Sandbox, s.front = box, newFront(t, box.IDP.URL)
-		s.IDP.SetKeys(signing()...)
+		s.IDP.SetKeys(sandbox.Keys()...)
 		s.Variables["SSL_CERT_FILE"] = s.front.trusted
 		if r.verified {
-			e := &s.Environment
-			e.TokenValidation, e.AuthIssuer, e.AuthEndpointJwks = contract.TokenValidationJWT, issuer, s.front.url+idp.KeysPath
-			e.RequiredAudience = []string{"datastore"}
+			s.Verify(s.front.url + idp.KeysPath)
 		} else {
 			s.Document.AuthEndpointIntrospect = s.front.url + idp.IntrospectPath
 		}
@@ -142,7 +140,7 @@ func (r row) run(t *testing.T, waits func()) (o outcome) {
 		o.slowest = max(o.slowest, took)
 		return response
 	}
-	token := signed(signing()[0], nil, nil)
+	token := sandbox.Signed(sandbox.Keys()[0], nil, nil)
 	if !r.verified {
 		token = must(s.Token(t.Context(), "valid"))
 	}

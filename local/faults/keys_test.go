@@ -18,15 +18,15 @@ var noKeys, unknownKey = failed("keys_unavailable"), denied("unknown_key")
 func with(k idp.Key, members object) object { return k.JWK().With(members) }
 
 // byAStranger is HealthLake's event with a token by a key that the provider does not show.
-func byAStranger(string) []byte { return sandbox.Event(signed(stranger(), nil, nil)) }
+func byAStranger(string) []byte { return sandbox.Event(sandbox.Signed(sandbox.Stranger(), nil, nil)) }
 
 // look makes the function look for an unknown key. Its response does not matter.
 func look(s *scene) { s.call(byAStranger("")) }
 
 // keyFaults are those of the endpoint of the keys: the connection, TLS, HTTP, and responses that are no key set.
 func keyFaults() []row {
-	key := encoded(signing()[0].JWK())
-	good := idp.KeySet(signing()[0].JWK(), signing()[1].JWK())
+	key := encoded(sandbox.Keys()[0].JWK())
+	good := idp.KeySet(sandbox.Keys()[0].JWK(), sandbox.Keys()[1].JWK())
 	var rows []row
 	for _, r := range append(connectionFaults().rows, tlsFaults().rows...) {
 		if !r.cold && r.times == 0 { // not those that are about introspection alone
@@ -109,7 +109,7 @@ func keySets() group {
 		r.verified, r.cold, r.again = true, true, again
 		g.rows = append(g.rows, r)
 	}
-	key, ec := signing()[0], signing()[1]
+	key, ec := sandbox.Keys()[0], sandbox.Keys()[1]
 	for _, bad := range []struct {
 		name string
 		jwk  any
@@ -133,7 +133,7 @@ func keySets() group {
 		add("a key "+bad.name+", and the good one comes after it", authorized, 0, bad.jwk, key.JWK())
 		add("a key "+bad.name+", and the good one comes before it", authorized, 0, key.JWK(), bad.jwk)
 	}
-	another := with(stranger(), object{"kid": key.ID})
+	another := with(sandbox.Stranger(), object{"kid": key.ID})
 	add("two keys have the id, and the second one is the good one", authorized, 0, another, key.JWK())
 	add("two keys have the id, and the first one is the good one", authorized, 0, key.JWK(), another)
 	add("the key has another `alg`", unknownKey, rest, with(key, object{"alg": "RS512"}))
@@ -150,9 +150,9 @@ func keySets() group {
 
 // rotations are changes of the provider's keys, and tokens that name keys which are not there.
 func rotations() group {
-	all := append([]idp.Key{stranger()}, signing()...)
+	all := append([]idp.Key{sandbox.Stranger()}, sandbox.Keys()...)
 	show := func(s *scene) { s.IDP.SetKeys(all...) }
-	forged := sandbox.Event(signed(stranger(), object{"kid": signing()[0].ID}, nil))
+	forged := sandbox.Event(sandbox.Signed(sandbox.Stranger(), object{"kid": sandbox.Keys()[0].ID}, nil))
 	g := group{title: "JWT: keys that come and go"}
 	// add has the keys asked for at least and at most so often; 0 is any number.
 	add := func(r row, least, most int) {
@@ -170,7 +170,7 @@ func rotations() group {
 		stage: show, event: byAStranger}, 1, 1)
 	add(row{fault: "a new key, and neither it nor the token has an id, ten seconds after the keys were fetched", want: authorized,
 		age: rest, stage: show,
-		event: func(string) []byte { return sandbox.Event(signed(stranger(), object{"kid": nil}, nil)) }}, 2, 2)
+		event: func(string) []byte { return sandbox.Event(sandbox.Signed(sandbox.Stranger(), object{"kid": nil}, nil)) }}, 2, 2)
 	add(row{fault: "20 tokens whose signature another key made, and then a new key", want: authorized,
 		age: rest, event: byAStranger, stage: func(s *scene) {
 			for range 20 {
@@ -180,7 +180,7 @@ func rotations() group {
 		}}, 2, 2)
 	add(row{fault: "the key is withdrawn, and a token by another one has made the function look", want: unknownKey,
 		age: rest, again: rest, stage: func(s *scene) { s.IDP.SetKeys(idp.NewECKey("ec-2")); look(s) },
-		lift: func(s *scene) { s.IDP.SetKeys(signing()...) }}, 0, 0)
+		lift: func(s *scene) { s.IDP.SetKeys(sandbox.Keys()...) }}, 0, 0)
 	add(row{fault: "200 tokens with an unknown key at once, for which the keys are fetched once", want: unknownKey,
 		age: rest, times: 200, event: byAStranger}, 2, 2)
 	add(row{fault: "250 tokens with an unknown key within half a minute, for which the keys are fetched every ten seconds",

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"healthlake-smart-on-fhir/internal/contract"
+	"healthlake-smart-on-fhir/local/sandbox"
 )
 
 var (
@@ -62,10 +63,10 @@ func connectionFaults() group {
 		provider("reset within the body", write(head+length+`{"active"`, pausedReset), unreachable),
 		provider("closed within the body", write(head+length+`{"active"`, closed), unreachable),
 		provider("closed after a whole object that is shorter than its Content-Length",
-			write(head+"Content-Length: 999\r\n\r\n"+active(), closed), unreachable),
-		provider("closed within a chunk", write(head+chunked+"99\r\n"+active(), closed), unreachable),
+			write(head+"Content-Length: 999\r\n\r\n"+sandbox.Active(), closed), unreachable),
+		provider("closed within a chunk", write(head+chunked+"99\r\n"+sandbox.Active(), closed), unreachable),
 		provider("closed before the last chunk",
-			write(head+chunked+fmt.Sprintf("%x\r\n%s\r\n", len(active()), active()), closed), unreachable),
+			write(head+chunked+fmt.Sprintf("%x\r\n%s\r\n", len(sandbox.Active()), sandbox.Active()), closed), unreachable),
 		provider("takes the request and never responds", raw(hold), timeout),
 		provider("sends the headers and never a body", write(head+length, hold), timeout),
 		provider("sends half of the body and no more", write(head+length+`{"active"`, hold), timeout),
@@ -83,8 +84,8 @@ func connectionFaults() group {
 			write(head+chunked, flood("3e8\r\n"+filler+"\r\n", 1<<40)), failed("idp_too_large")),
 		provider("responds, but not with HTTP", write("SSH-2.0-OpenSSH_9.6\r\n\r\n", hold), unreachable),
 		provider("sends two lengths of the body",
-			write(head+"Content-Length: 16\r\nContent-Length: 17\r\n\r\n"+active(), hold), unreachable),
-		provider("sends a negative length of the body", write(head+"Content-Length: -1\r\n\r\n"+active(), hold), unreachable),
+			write(head+"Content-Length: 16\r\nContent-Length: 17\r\n\r\n"+sandbox.Active(), hold), unreachable),
+		provider("sends a negative length of the body", write(head+"Content-Length: -1\r\n\r\n"+sandbox.Active(), hold), unreachable),
 		twice,
 		elsewhere("host name that is not valid", "https://idp..example/introspect", unreachable),
 		elsewhere("host name that does not exist", "https://idp.invalid/introspect", unreachable+" or "+timeout),
@@ -118,7 +119,7 @@ func tlsFaults() group {
 }
 
 func httpFaults() group {
-	g := group{"HTTP", redirects("which must not see the credentials", active(), failed("idp_redirect"))}
+	g := group{"HTTP", redirects("which must not see the credentials", sandbox.Active(), failed("idp_redirect"))}
 	for _, x := range []struct {
 		code int
 		kind string
@@ -129,9 +130,9 @@ func httpFaults() group {
 		g.rows = append(g.rows, provider(status(x.code), says(x.code, "application/json", `{"error":"staged"}`), failed(x.kind)))
 	}
 	g.rows = append(g.rows,
-		provider("500 with a body that authorizes", says(500, "application/json", active()), failed("idp_status")),
-		provider("403 with a body that authorizes", says(403, "application/json", active()), failed("idp_unauthorized")),
-		provider("201 with a body that authorizes", says(201, "application/json", active()), failed("idp_status")),
+		provider("500 with a body that authorizes", says(500, "application/json", sandbox.Active()), failed("idp_status")),
+		provider("403 with a body that authorizes", says(403, "application/json", sandbox.Active()), failed("idp_unauthorized")),
+		provider("201 with a body that authorizes", says(201, "application/json", sandbox.Active()), failed("idp_status")),
 		provider("204 without a body", says(204, "application/json", ""), failed("idp_status")),
 	)
 	return g

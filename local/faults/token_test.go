@@ -7,38 +7,15 @@ import (
 	"encoding/pem"
 	"math/big"
 	"strings"
-	"sync"
 	"time"
 
 	"healthlake-smart-on-fhir/local/idp"
 	"healthlake-smart-on-fhir/local/sandbox"
 )
 
-// issuer is that of the tokens that are verified.
-const issuer = "https://idp.example.com/"
-
-var (
-	// signing are the provider's keys; the first one signs the good tokens. They are made once: an RSA key takes a while.
-	signing = sync.OnceValue(func() []idp.Key { return []idp.Key{idp.NewRSAKey("rsa-1", 2048), idp.NewECKey("ec-1")} })
-	// stranger is a key that the provider does not have until it shows it.
-	stranger = sync.OnceValue(func() idp.Key { return idp.NewRSAKey("rsa-2", 2048) })
-)
-
-// signed is a good token by a key, with other members of its header and other claims; nil removes one.
-func signed(k idp.Key, header, claims object) string {
-	return k.Token(header, goodClaims().With(claims))
-}
-
 // rawSigned is a token whose parts are not necessarily JSON.
 func rawSigned(k idp.Key, header, payload string) string {
 	return k.Sign([]byte(header), []byte(payload))
-}
-
-func goodClaims() object {
-	return object{
-		"iss": issuer, "aud": []string{sandbox.DatastoreEndpoint}, "sub": "user-4711", "client_id": "app", "jti": "1",
-		"scope": "patient/*.rs", "iat": in(0), "exp": in(time.Hour),
-	}
 }
 
 func base64url(text string) string { return idp.Base64([]byte(text)) }
@@ -49,16 +26,16 @@ func verified(name, want, token string) row {
 }
 
 func tokenFaults() group {
-	key, ec := signing()[0], signing()[1]
-	parts := strings.Split(signed(key, nil, nil), ".")
+	key, ec := sandbox.Keys()[0], sandbox.Keys()[1]
+	parts := strings.Split(sandbox.Signed(key, nil, nil), ".")
 	head, payload, signature := parts[0], parts[1], parts[2]
-	header, body, its := key.Header().String(), goodClaims().String(), stranger().JWK()
-	admin := base64url(goodClaims().With(object{"scope": "system/*.*"}).String())
+	header, body, its := key.Header().String(), sandbox.Claims().String(), sandbox.Stranger().JWK()
+	admin := base64url(sandbox.Claims().With(object{"scope": "system/*.*"}).String())
 	unsigned := func(algorithm string) string {
 		return base64url(object{"alg": algorithm}.String()) + "." + payload + "."
 	}
 	symmetric := func(secret []byte) string {
-		return idp.HMAC(object{"alg": "HS256", "kid": key.ID, "typ": "at+jwt"}, goodClaims(), secret)
+		return idp.HMAC(object{"alg": "HS256", "kid": key.ID, "typ": "at+jwt"}, sandbox.Claims(), secret)
 	}
 	padded := func(kilobytes int) object { return object{"x": strings.Repeat("x", kilobytes<<10)} }
 	publicPEM := pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: must(x509.MarshalPKIXPublicKey(key.Private.Public()))})
@@ -77,8 +54,8 @@ func tokenFaults() group {
 		{"header is not base64", notJWT, "$." + payload + "." + signature},
 		{"header is not JSON", notJWT, rawSigned(key, "alg=RS256", body)},
 		{"`alg` twice in the header", notJWT, rawSigned(key, `{"alg":"none","alg":"RS256","kid":"rsa-1"}`, body)},
-		{"token of 17 KB, with a good signature", denied("malformed_token"), signed(key, nil, padded(12))},
-		{"token of almost 16 KB, with a good signature", authorized, signed(key, nil, padded(11))},
+		{"token of 17 KB, with a good signature", denied("malformed_token"), sandbox.Signed(key, nil, padded(12))},
+		{"token of almost 16 KB, with a good signature", authorized, sandbox.Signed(key, nil, padded(11))},
 
 		{"`alg` is `none`, without a signature", notJWT, unsigned("none")},
 		{"`alg` is `none`, with the signature of a good token", algorithm, unsigned("none") + signature},
@@ -92,13 +69,13 @@ func tokenFaults() group {
 		{"signature is cut off", forged, head + "." + payload + "." + signature[:len(signature)-4]},
 		{"signature is not base64", notJWT, head + "." + payload + ".$$$$"},
 		{"payload was changed after it was signed", forged, head + "." + admin + "." + signature},
-		{"ECDSA signature is all zeros", forged, idp.Resign(signed(ec, nil, nil), func([]byte) []byte { return make([]byte, 64) })},
-		{"ECDSA signature is ASN.1", forged, idp.Resign(signed(ec, nil, nil), func(raw []byte) []byte {
+		{"ECDSA signature is all zeros", forged, idp.Resign(sandbox.Signed(ec, nil, nil), func([]byte) []byte { return make([]byte, 64) })},
+		{"ECDSA signature is ASN.1", forged, idp.Resign(sandbox.Signed(ec, nil, nil), func(raw []byte) []byte {
 			return must(asn1.Marshal([]*big.Int{new(big.Int).SetBytes(raw[:32]), new(big.Int).SetBytes(raw[32:])}))
 		})},
-		{"signature by another key of the same id", forged, signed(idp.Key{ID: key.ID, Private: stranger().Private}, nil, nil)},
+		{"signature by another key of the same id", forged, sandbox.Signed(idp.Key{ID: key.ID, Private: sandbox.Stranger().Private}, nil, nil)},
 
-		{"ID token", notAccess, signed(key, object{"typ": "JWT"}, object{"nonce": "n-0S6_WzA2Mj"})},
+		{"ID token", notAccess, sandbox.Signed(key, object{"typ": "JWT"}, object{"nonce": "n-0S6_WzA2Mj"})},
 		{"payload is not JSON", wrong, rawSigned(key, header, "scope=system/*.*")},
 		{"payload is an array", wrong, rawSigned(key, header, "["+body+"]")},
 		{"payload is empty", wrong, rawSigned(key, header, "")},
@@ -106,9 +83,9 @@ func tokenFaults() group {
 		{"payload nested 2,000 levels deep", wrong, rawSigned(key, header, `{"x":`+nested(2000)+"}")},
 		{"payload is not UTF-8", wrong, rawSigned(key, header, "{\"sub\":\"\xff\"}")},
 
-		{"`jwk` in the header, and the id of the good key", forged, signed(stranger(), object{"jwk": its, "kid": key.ID}, nil)},
-		{"`jwk` in the header, and no id", forged, signed(stranger(), object{"jwk": its, "kid": nil}, nil)},
-		{"`jwk` in the header, and its own id", unknownKey, signed(stranger(), object{"jwk": its}, nil)},
+		{"`jwk` in the header, and the id of the good key", forged, sandbox.Signed(sandbox.Stranger(), object{"jwk": its, "kid": key.ID}, nil)},
+		{"`jwk` in the header, and no id", forged, sandbox.Signed(sandbox.Stranger(), object{"jwk": its, "kid": nil}, nil)},
+		{"`jwk` in the header, and its own id", unknownKey, sandbox.Signed(sandbox.Stranger(), object{"jwk": its}, nil)},
 	} {
 		g.rows = append(g.rows, verified(x.name, x.want, x.token))
 	}
@@ -129,7 +106,7 @@ func tokenFaults() group {
 		{"`kid` is a path", unknownKey, object{"kid": "../../../../dev/null"}},
 		{"`kid` is a query", unknownKey, object{"kid": "' OR 1=1 --"}},
 		{"`kid` has 8 KB", unknownKey, object{"kid": strings.Repeat("x", 8<<10)}},
-		{"`crit` has an unknown name", notJWT, object{"crit": []string{"exp"}, "exp": in(time.Hour)}},
+		{"`crit` has an unknown name", notJWT, object{"crit": []string{"exp"}, "exp": sandbox.In(time.Hour)}},
 		{"`crit` is empty", notJWT, object{"crit": []string{}}},
 		{"`b64` is false", notJWT, object{"b64": false}},
 		{"`enc` beside a signature", notJWT, object{"enc": "A256GCM"}},
@@ -138,21 +115,21 @@ func tokenFaults() group {
 		{"`typ` is proof of possession", notAccess, object{"typ": "dpop+jwt"}},
 		{"`typ` is missing", authorized, object{"typ": nil}},
 	} {
-		g.rows = append(g.rows, verified(x.name, x.want, signed(key, x.header, nil)))
+		g.rows = append(g.rows, verified(x.name, x.want, sandbox.Signed(key, x.header, nil)))
 	}
 	for _, x := range []struct {
 		name, want, claim string
 		value             any
 	}{
-		{"`exp` was an hour ago", denied("expired"), "exp", in(-time.Hour)},
+		{"`exp` was an hour ago", denied("expired"), "exp", sandbox.In(-time.Hour)},
 		{"`exp` is missing", wrong, "exp", nil},
 		{"`exp` is null", wrong, "exp", json.RawMessage("null")},
 		{"`exp` is a word", wrong, "exp", "never"},
-		{"`nbf` is in an hour", denied("not_yet_valid"), "nbf", in(time.Hour)},
+		{"`nbf` is in an hour", denied("not_yet_valid"), "nbf", sandbox.In(time.Hour)},
 		{"`iss` is another provider", foreign, "iss", "https://other.example.com/"},
-		{"`iss` lacks the slash at its end", foreign, "iss", strings.TrimSuffix(issuer, "/")},
-		{"`iss` differs in case", foreign, "iss", strings.ToUpper(issuer)},
-		{"`iss` is an array with ours in it", foreign, "iss", []string{issuer}},
+		{"`iss` lacks the slash at its end", foreign, "iss", strings.TrimSuffix(sandbox.Issuer, "/")},
+		{"`iss` differs in case", foreign, "iss", strings.ToUpper(sandbox.Issuer)},
+		{"`iss` is an array with ours in it", foreign, "iss", []string{sandbox.Issuer}},
 		{"`iss` is missing", foreign, "iss", nil},
 		{"`aud` is another datastore", audience, "aud", "https://healthlake.us-east-1.amazonaws.com/datastore/1/r4/"},
 		{"`aud` begins with ours", audience, "aud", sandbox.DatastoreEndpoint + "x"},
@@ -162,12 +139,12 @@ func tokenFaults() group {
 		{"`active` is false", denied("inactive"), "active", false},
 		{"`iamRoleARN` is `\"arn:aws:iam::999999999999:role/Admin\"`", authorized, "iamRoleARN", "arn:aws:iam::999999999999:role/Admin"},
 	} {
-		g.rows = append(g.rows, verified(x.name, x.want, signed(key, nil, object{x.claim: x.value})))
+		g.rows = append(g.rows, verified(x.name, x.want, sandbox.Signed(key, nil, object{x.claim: x.value})))
 	}
 	for _, name := range []string{"jku", "x5u"} {
 		g.rows = append(g.rows,
 			lured("`"+name+"` in the header, and the id of the good key", forged, name, key.ID),
-			lured("`"+name+"` in the header, and its own id", unknownKey, name, stranger().ID))
+			lured("`"+name+"` in the header, and its own id", unknownKey, name, sandbox.Stranger().ID))
 	}
 	return g
 }
@@ -177,7 +154,7 @@ func lured(name, want, member, id string) row {
 	header := object{"kid": id}
 	return row{
 		fault: name, want: want, verified: true,
-		stage: func(s *scene) { header[member] = s.trap(idp.KeySet(with(stranger(), header))) },
-		event: func(string) []byte { return sandbox.Event(signed(stranger(), header, nil)) },
+		stage: func(s *scene) { header[member] = s.trap(idp.KeySet(with(sandbox.Stranger(), header))) },
+		event: func(string) []byte { return sandbox.Event(sandbox.Signed(sandbox.Stranger(), header, nil)) },
 	}
 }
