@@ -22,9 +22,9 @@ import (
 // Checker checks tokens for one deployment. It is safe for concurrent use and keeps connections, keys and, where the
 // deployment asks for it, claims; so a process needs one.
 type Checker struct {
-	source source
-	rules  authorize.Rules
-	now    func() time.Time
+	main way
+	more []way // each for one other issuer
+	now  func() time.Time
 }
 
 // source is where the claims about a token come from. What follows from them is the same for each source.
@@ -48,21 +48,28 @@ type found struct {
 // New returns a checker for a deployment's environment. It sends its requests to the provider through transport. Its
 // clock is now. The error names the variable at fault.
 func New(e contract.Environment, transport *httpclient.Transport, now func() time.Time) (*Checker, error) {
-	c := &Checker{
-		now: now,
-		rules: authorize.Rules{
-			RequiredAudience: e.RequiredAudience,
-			TrustedIssuers:   e.TrustedIssuers,
-			RequiredScopes:   e.RequiredScope,
-			ClaimNames:       e.ClaimNames,
-			MaxLifetime:      e.MaxTokenLifetime,
+	rules := authorize.Rules{
+		RequiredAudience: e.RequiredAudience,
+		TrustedIssuers:   e.TrustedIssuers,
+		RequiredScopes:   e.RequiredScope,
+		ClaimNames:       e.ClaimNames,
+		MaxLifetime:      e.MaxTokenLifetime,
 
-			AcceptSenderConstrained: e.SenderConstrainedTokens == contract.SenderConstrainedAccept,
-		},
+		AcceptSenderConstrained: e.SenderConstrainedTokens == contract.SenderConstrainedAccept,
 	}
+	main, err := mainSource(e, transport, now)
+	if err != nil {
+		return nil, err
+	}
+	c := &Checker{main: way{source: main, rules: rules}, now: now}
+	c.addIssuers(e.MoreIssuers, rules, transport, now)
+	return c, nil
+}
+
+// mainSource is where the claims come from about tokens that are not one of the other issuers'.
+func mainSource(e contract.Environment, transport *httpclient.Transport, now func() time.Time) (source, error) {
 	if e.TokenValidation == contract.TokenValidationJWT {
-		c.source = &verification{jwt.New(e.AuthIssuer, e.AuthEndpointJwks, transport, now)}
-		return c, nil
+		return &verification{jwt.New(e.AuthIssuer, e.AuthEndpointJwks, transport, now)}, nil
 	}
 	method, err := clientauth.Parse(e.IntrospectionAuth)
 	if err != nil {
@@ -71,15 +78,14 @@ func New(e contract.Environment, transport *httpclient.Transport, now func() tim
 	if method == clientauth.PrivateKeyJWT && e.ClientAssertionAudience == "" {
 		return nil, errors.New("CLIENT_ASSERTION_AUDIENCE: needed where INTROSPECTION_AUTH is private_key_jwt")
 	}
-	c.source = &introspection{
+	return &introspection{
 		client:   introspect.New(transport),
 		method:   method,
 		audience: e.ClientAssertionAudience,
 		origin:   e.IntrospectionOrigin,
 		cache:    tokencache.New(e.IntrospectionCache, now),
 		now:      now,
-	}
-	return c, nil
+	}, nil
 }
 
 // Result is what came of checking one token.
@@ -91,12 +97,14 @@ type Result struct {
 
 // Usage is what a check took at the provider. It is set with an error too.
 type Usage struct {
+	// Issuer is whose keys and rules decided, where there are several: contract.MainIssuer, or one of the others.
+	Issuer   string
 	Time     time.Duration
 	Requests int
 	CacheHit bool // the claims were kept from an earlier check
 }
 
-// Error is every error of Check and WarmUp. Its text holds neither the token nor a credential nor anything of a
+// Error is every error of Check. Its text holds neither the token nor a credential nor anything of a
 // provider's response.
 type Error struct {
 	Reason reason.Reason
@@ -108,16 +116,10 @@ func (e *Error) Error() string { return e.cause.Error() }
 // Unwrap gives the error of the package that failed.
 func (e *Error) Unwrap() error { return e.cause }
 
-// WarmUp opens the way to the provider, so that the first token finds it open, and so that an endpoint or a credential that
-// cannot work is noticed before anybody waits for it.
-func (c *Checker) WarmUp(ctx context.Context, document contract.Document) error {
-	return c.source.warmUp(ctx, document)
-}
-
 // ParseDocument reads the secret's value and checks that it has what every check of a token needs. The error names fields and
 // contains no value.
 func (c *Checker) ParseDocument(value []byte) (contract.Document, error) {
-	return c.source.parseDocument(value)
+	return c.main.source.parseDocument(value)
 }
 
 // Check returns HealthLake's response about a token for the datastore at endpoint. The settings that may change without a
@@ -143,9 +145,10 @@ func (c *Checker) decide(
 	if !authorize.WellFormed(token) {
 		return authorize.Deny(reason.MalformedToken, c.now()), Usage{}, nil
 	}
+	w := c.way(token)
 	begin := time.Now()
-	found, err := c.source.find(ctx, token, document)
-	usage := Usage{Time: time.Since(begin), Requests: found.requests, CacheHit: found.cacheHit}
+	found, err := w.source.find(ctx, token, document)
+	usage := Usage{Issuer: w.issuer, Time: time.Since(begin), Requests: found.requests, CacheHit: found.cacheHit}
 	if refusal := new(jwt.Refusal); errors.As(err, &refusal) {
 		denied := authorize.Deny(refusal.Reason, c.now())
 		denied.Claims, denied.Mismatch = refusal.Claims, refusal.Mismatch
@@ -154,5 +157,5 @@ func (c *Checker) decide(
 	if err != nil {
 		return authorize.Decision{}, usage, err
 	}
-	return authorize.Decide(found.claims, endpoint, c.now(), c.rules), usage, nil
+	return authorize.Decide(found.claims, endpoint, c.now(), w.rules), usage, nil
 }

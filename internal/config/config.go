@@ -80,6 +80,7 @@ type Config struct {
 	MaxTokenLifetimeSeconds   int               // 0: any
 	SenderConstrainedTokens   string            // one of contract's SenderConstrained constants
 	ClaimNames                map[string]string // HealthLake's name of a claim -> the provider's name
+	MoreIssuers               []contract.Issuer // none is AuthIssuer, and none is there twice
 
 	AuthorizationStrategy    string
 	FineGrainedAuthorization bool

@@ -35,6 +35,7 @@ func (c Config) Environment() contract.Environment {
 		RequiredScope:     c.RequiredScope,
 		TrustedIssuers:    c.TrustedIssuers,
 		ClaimNames:        c.ClaimNames,
+		MoreIssuers:       c.MoreIssuers,
 
 		AuditClaims:             c.AuditClaims,
 		SenderConstrainedTokens: c.SenderConstrainedTokens,

@@ -66,6 +66,7 @@ const (
 	KeyAuthEndpointRegister          = "authEndpointRegister"
 	KeyAuthEndpointManage            = "authEndpointManage"
 	KeyRequiredAudience              = "requiredAudience"
+	KeyMoreIssuers                   = "moreIssuers"
 	KeyTrustedIssuers                = "trustedIssuers"
 	KeyLambdaConcurrentExecutions    = "lambdaConcurrentExecutions"
 	KeyLambdaMaxConcurrentExecutions = "lambdaMaxConcurrentExecutions"

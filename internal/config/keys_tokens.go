@@ -25,6 +25,14 @@ var tokenKeys = []key{
 		doc:   "A token's `iss` must be one of these, else it is denied. Without the key any issuer is accepted.",
 	},
 	{
+		name: KeyMoreIssuers, byDefault: fixed([]string{}), value: moreIssuers,
+		doc: "Issuers beside the main provider, each with its own keys and rules, for example `[{\"issuer\": " +
+			"\"https://patients.example\", \"jwks\": \"https://patients.example/jwks\", \"requiredAudience\": " +
+			"[\"https://fhir.clinic.example\"], \"claimNames\": {\"fhirUser\": \"https://patients.example/fhirUser\"}}]`. A JWT whose " +
+			"`iss` is exactly one of them is verified as with `tokenValidation` `jwt`. Every other token goes the main way. See " +
+			"[several issuers](../security.md#several-issuers).",
+	},
+	{
 		name: "maxTokenLifetimeSeconds", byDefault: fixed(0),
 		value: number(func(c *Config) *int { return &c.MaxTokenLifetimeSeconds },
 			between(0, int(contract.MaxTokenLifetime.Seconds()))),

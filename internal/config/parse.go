@@ -102,7 +102,13 @@ func (p *parser) use(k key, spelling string, raw any) {
 	}
 	if fault, ok := k.value.set(&p.config, raw); !ok {
 		p.broken[k.name] = true
-		p.report(k.name, Problem{Key: spelling, Got: display(fault), Want: k.value.want})
+		problem := Problem{Key: spelling, Want: k.value.want}
+		if inner, ok := fault.(part); ok {
+			problem.Got, problem.Want = inner.got, inner.want
+		} else {
+			problem.Got = display(fault)
+		}
+		p.report(k.name, problem)
 		return
 	}
 	s, _ := toDigits(raw)

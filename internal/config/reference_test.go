@@ -61,6 +61,7 @@ func TestReplaces(t *testing.T) {
 		"authEndpointRegister": "https://other.example/register",
 
 		"requiredAudience": "datastore", "requiredScope": "fhir", "trustedIssuers": "https://other.example",
+		"moreIssuers":             `[{"issuer": "https://more.example", "jwks": "https://more.example/jwks", "requiredAudience": "datastore"}]`,
 		"maxTokenLifetimeSeconds": 3600, "senderConstrainedTokens": "accept",
 
 		"lambdaArchitecture": "x86_64", "lambdaMemorySize": 1024, "lambdaConcurrentExecutions": 6,

@@ -23,6 +23,8 @@ var rules = slices.Concat([]rule{
 	{[]string{KeyTokenValidation, KeyRequiredAudience, KeyAuthEndpoint, KeyAuthIssuer, KeyAuthEndpointJwks}, jwtRule},
 	{[]string{KeyTokenValidation, KeyIntrospectionAuth, KeyClientAssertionAudience, KeyAuthEndpoint, KeyAuthIssuer},
 		assertionAudienceRule},
+	{[]string{KeyMoreIssuers, KeyAuthEndpoint, KeyAuthIssuer}, moreIssuersRule},
+	{[]string{KeyMoreIssuers}, environmentRule},
 	{[]string{KeyTokenValidation, KeyAuthEndpointIntrospect, KeyRequiredAudience, KeyTrustedIssuers}, anyTokenRule},
 	{[]string{KeyKMSKey, KeyRegion}, kmsKeyRule},
 	{documentKeys, documentRule},

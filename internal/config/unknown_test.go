@@ -61,7 +61,7 @@ func TestUnknownKeys(t *testing.T) {
 		"jwksUri":       "did you mean authEndpointJwks?",
 		"jwks_uri":      "did you mean authEndpointJwks?",
 		"scopes":        "did you mean requiredScope or smartScopes?",
-		"issuer":        "did you mean authIssuer or trustedIssuers?",
+		"issuer":        "did you mean authIssuer, trustedIssuers or moreIssuers?",
 		"lambdaMemory":  "did you mean lambdaMemorySize?",
 		"client_secret": "did you mean clientSecret?",
 		"kms-key-id":    "did you mean kmsKey?",

@@ -12,10 +12,14 @@ import (
 // strings: both are read.
 type value struct {
 	want string // what the key must hold: completes "want …" in a problem, and stands in the reference
-	// set checks raw and stores it. If raw is not valid, it returns the value at fault, which is raw or an element of it,
-	// and leaves c unchanged.
+	// set checks raw and stores it. If raw is not valid, it returns the value at fault, which is raw, an element of it or
+	// a part, and leaves c unchanged.
 	set func(c *Config, raw any) (fault any, ok bool)
 }
+
+// part is a fault in a part of a value, where the value as a whole would tell people too little: which part holds what, and what
+// that part must hold.
+type part struct{ got, want string }
 
 // check is a condition on a single value, and the words for it.
 type check[T any] struct {

@@ -48,6 +48,8 @@ type Environment struct {
 	ClaimNames              map[string]string
 	IntrospectionCache      time.Duration // whole seconds; 0: every call asks the provider
 	MaxTokenLifetime        time.Duration // whole seconds; 0: any
+	// MoreIssuers are those whose tokens do not go the way that the fields above describe.
+	MoreIssuers []Issuer
 	// SenderConstrainedTokens is one of the SenderConstrained constants.
 	SenderConstrainedTokens string
 	// IntrospectionOrigin is the scheme, host and port of the introspection endpoint. Whoever may change the secret can change
@@ -70,6 +72,7 @@ var variables = []variable{
 	words("REQUIRED_SCOPE", func(e *Environment) *[]string { return &e.RequiredScope }),
 	words("TRUSTED_ISSUERS", func(e *Environment) *[]string { return &e.TrustedIssuers }),
 	object("CLAIM_NAMES", func(e *Environment) *map[string]string { return &e.ClaimNames }),
+	issuers("MORE_ISSUERS", func(e *Environment) *[]Issuer { return &e.MoreIssuers }),
 	seconds("INTROSPECTION_CACHE_SECONDS", MaxIntrospectionCache, func(e *Environment) *time.Duration { return &e.IntrospectionCache }),
 	seconds("MAX_TOKEN_LIFETIME_SECONDS", MaxTokenLifetime, func(e *Environment) *time.Duration { return &e.MaxTokenLifetime }),
 	text("SENDER_CONSTRAINED_TOKENS", SenderConstrainedDeny, func(e *Environment) *string { return &e.SenderConstrainedTokens }),
@@ -105,6 +108,9 @@ func ReadEnvironment(getenv func(string) string) (Environment, error) {
 func (e Environment) check() error {
 	if e.SenderConstrainedTokens != SenderConstrainedDeny && e.SenderConstrainedTokens != SenderConstrainedAccept {
 		return fmt.Errorf("SENDER_CONSTRAINED_TOKENS: neither %s nor %s", SenderConstrainedDeny, SenderConstrainedAccept)
+	}
+	if err := e.checkIssuers(); err != nil {
+		return err
 	}
 	switch e.TokenValidation {
 	case TokenValidationIntrospection:

@@ -17,6 +17,8 @@ var variables = map[string]string{
 	"REQUIRED_SCOPE": "fhir launch", "CLAIM_NAMES": `{"fhirUser":"https://clinic.example/fhirUser?a&b"}`, "AUTH_CA_BUNDLE": "ca.pem",
 	"AUDIT_CLAIMS":               "client_id sub",
 	"MAX_TOKEN_LIFETIME_SECONDS": "3600", "SENDER_CONSTRAINED_TOKENS": "accept",
+	"MORE_ISSUERS": `[{"issuer":"https://c.example","jwks":"https://c.example/jwks?a&b","requiredAudience":["datastore"],` +
+		`"claimNames":{"patient":"p"}}]`,
 	"INTROSPECTION_ORIGIN": "https://idp.example", "CLIENT_ASSERTION_AUDIENCE": "https://idp.example/introspect",
 }
 
@@ -35,6 +37,8 @@ func TestEnvironmentIsReadAsItIsWritten(t *testing.T) {
 		MaxTokenLifetime: time.Hour, SenderConstrainedTokens: "accept", IntrospectionOrigin: "https://idp.example",
 		ClaimNames:              map[string]string{"fhirUser": "https://clinic.example/fhirUser?a&b"},
 		ClientAssertionAudience: "https://idp.example/introspect",
+		MoreIssuers: []contract.Issuer{{Issuer: "https://c.example", JWKS: "https://c.example/jwks?a&b",
+			RequiredAudience: []string{"datastore"}, ClaimNames: map[string]string{"patient": "p"}}},
 	}
 	if err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("got %+v, %v, want %+v", got, err, want)

@@ -10,6 +10,7 @@ const (
 	FieldOperation   = "operation" // HealthLake's operationName
 	FieldOutcome     = "outcome"   // one of package reason's outcomes
 	FieldReason      = "reason"    // one of package reason's words
+	FieldIssuer      = "issuer"    // with moreIssuers: whose rules decided; MainIssuer, or the issuer
 	FieldSecretMS    = "secret_ms" // milliseconds that the call waited for the secret
 	FieldIdPMS       = "idp_ms"    // milliseconds that the call waited for the identity provider
 	FieldIdPRequests = "idp_requests"
@@ -24,6 +25,9 @@ const (
 	FieldResponse = "answer"
 )
 
+// MainIssuer stands in FieldIssuer for the provider that the deployment's own keys describe.
+const MainIssuer = "main"
+
 // DefaultAuditClaims are the claims whose values each line has where the token has them: which app asked, by which token.
 var DefaultAuditClaims = []string{"client_id", "jti"}
 
@@ -33,6 +37,6 @@ var ClientIDClaims = []string{"client_id", "azp", "cid", "appid"}
 
 // LogFields are the names that no audited claim may have, since the line has them already.
 var LogFields = []string{
-	"time", "level", FieldMessage, FieldRequestID, FieldOperation, FieldOutcome, FieldReason, FieldSecretMS, FieldIdPMS,
+	"time", "level", FieldMessage, FieldRequestID, FieldOperation, FieldOutcome, FieldReason, FieldIssuer, FieldSecretMS, FieldIdPMS,
 	FieldIdPRequests, FieldCacheHit, FieldFHIRScopes, FieldTotalMS, FieldGot, FieldWant, FieldError, FieldRequest, FieldResponse,
 }

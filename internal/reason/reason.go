@@ -88,16 +88,16 @@ var (
 		"The token lacks one of the scopes in `requiredScope`.",
 		"Let the app request that scope, or correct `requiredScope`.")
 	NotJWT = denied("not_a_jwt",
-		"With `jwt`: the token is opaque or encrypted, or has an extension that the function does not know.",
+		"With `jwt` or `moreIssuers`: the token is opaque or encrypted, or has an extension that the function does not know.",
 		"Configure the provider to issue signed JWT access tokens for this audience.")
 	Algorithm = denied("algorithm_not_allowed",
-		"With `jwt`: the algorithm is `none`, HMAC or another one that is not RS, PS or ES (256 to 512) or EdDSA.",
+		"With `jwt` or `moreIssuers`: the algorithm is `none`, HMAC or another one that is not RS, PS or ES (256 to 512) or EdDSA.",
 		"Change the provider's signing algorithm.")
 	UnknownKey = denied("unknown_key",
-		"With `jwt`: the provider publishes no key with this id and type.",
-		"Check that `authEndpointJwks` belongs to this provider. The function finds a new key within ten seconds.")
+		"With `jwt` or `moreIssuers`: the provider publishes no key with this id and type.",
+		"Check that `authEndpointJwks`, or `jwks` in `moreIssuers`, belongs to this provider. The function finds a new key within ten seconds.")
 	Signature = denied("bad_signature",
-		"With `jwt`: the key is known, but it did not sign this token.",
+		"With `jwt` or `moreIssuers`: the key is known, but it did not sign this token.",
 		"The token was changed, or another provider issued it. If the provider replaced a key under the same id, the function finds "+
 			"the new one within ten minutes.")
 )
@@ -137,8 +137,8 @@ var (
 		"The introspection endpoint is not an https URL, or a credential that `introspectionAuth` needs is missing.",
 		"Correct the field in the secret.")
 	Keys = failed("keys_unavailable",
-		"With `jwt`: the provider's keys could never be fetched; or the token names an unknown key, and the keys cannot be fetched now.",
-		"`error` says why. Check `authEndpointJwks`.")
+		"With `jwt` or `moreIssuers`: the provider's keys could never be fetched; or the token names an unknown key, and the keys cannot be fetched now.",
+		"`error` says why. Check `authEndpointJwks`, or `jwks` in `moreIssuers`.")
 	Response = failed("answer_unwritable",
 		"A claim cannot be written as JSON. No provider is known to cause this.",
 		"Turn on enhanced logging and report it.")

@@ -39,6 +39,7 @@ func (r *record) add(u checktoken.Usage) {
 	r.provider.Time += u.Time
 	r.provider.Requests += u.Requests
 	r.provider.CacheHit = u.CacheHit
+	r.provider.Issuer = u.Issuer
 }
 
 // fail notes an error and its reason.
@@ -75,6 +76,9 @@ func (r *record) write(ctx context.Context, log *slog.Logger) {
 		slog.Int(contract.FieldIdPRequests, r.provider.Requests),
 		slog.Bool(contract.FieldCacheHit, r.provider.CacheHit),
 		milliseconds(contract.FieldTotalMS, time.Since(r.arrived)),
+	}
+	if r.provider.Issuer != "" {
+		attributes = append(attributes, slog.String(contract.FieldIssuer, r.provider.Issuer))
 	}
 	attributes = append(attributes, r.audit()...)
 	level := slog.LevelInfo

@@ -70,6 +70,7 @@ func (p *Provider) Check(ctx context.Context, l *checklist.List) {
 		p.compare(document, l)
 	}
 	p.jwks(ctx, document, l)
+	p.issuers(ctx, l)
 	switch {
 	case p.cfg.TokenValidation == config.TokenValidationJWT:
 		skip(l, introspectionChecks, "tokenValidation is jwt: the provider is not asked about tokens")

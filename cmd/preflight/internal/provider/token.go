@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"healthlake-smart-on-fhir/cmd/preflight/internal/checklist"
-	"healthlake-smart-on-fhir/internal/authorize"
 	"healthlake-smart-on-fhir/internal/checktoken"
 	"healthlake-smart-on-fhir/internal/contract"
 	"healthlake-smart-on-fhir/internal/introspect"
@@ -22,7 +21,8 @@ func (p *Provider) Token(ctx context.Context, token, endpoint string, now time.T
 	environment, document := p.cfg.Environment(), p.cfg.Document()
 	auth, missing := p.Secrets.auth(p.cfg)
 	hindrance := cmp.Or(p.Withhold, missing)
-	if hindrance != "" && environment.TokenValidation != contract.TokenValidationJWT { // which sends the token nowhere
+	sent := environment.TokenValidation != contract.TokenValidationJWT && !p.isOthers(token)
+	if hindrance != "" && sent { // a verified token goes nowhere
 		l.Skip(checkToken, hindrance)
 		return nil
 	}
@@ -47,24 +47,28 @@ func (p *Provider) Token(ctx context.Context, token, endpoint string, now time.T
 		l.Fail(checkToken, reason.Response.Plain(), reason.Response.Fix)
 		return nil
 	}
-	tokenRow(result.Decision, l)
+	tokenRow(result, l)
 	return text
 }
 
 // tokenRow adds the row about a decision.
-func tokenRow(d authorize.Decision, l *checklist.List) {
+func tokenRow(result checktoken.Result, l *checklist.List) {
+	d, by := result.Decision, ""
+	if issuer := result.Provider.Issuer; issuer != "" && issuer != contract.MainIssuer {
+		by = " by the keys and rules of " + issuer
+	}
 	switch {
 	case !d.Authorized():
-		text := "denied: " + d.Reason.Word + ": " + d.Reason.Plain()
+		text := "denied" + by + ": " + d.Reason.Word + ": " + d.Reason.Plain()
 		if d.Mismatch != (reason.Mismatch{}) {
 			text += fmt.Sprintf(" Got %q, want %s.", d.Mismatch.Got, d.Mismatch.Want)
 		}
 		l.Warn(checkToken, text, plain(d.Reason.Fix))
 	case d.FHIRScopes == 0:
-		l.Warn(checkToken, "authorized, but none of its scopes is for FHIR resources, so HealthLake has nothing to grant",
+		l.Warn(checkToken, "authorized"+by+", but none of its scopes is for FHIR resources, so HealthLake has nothing to grant",
 			"let the app request scopes such as patient/*.read or user/Observation.rs")
 	default:
-		l.OK(checkToken, "authorized")
+		l.OK(checkToken, "authorized"+by)
 	}
 }
 
