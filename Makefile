@@ -19,7 +19,11 @@ help: ## List the targets
 	    if (n > 1) printf "  %16s %s\n", "", substr(d[2], 1, length(d[2]) - 1) }' $(MAKEFILE_LIST)
 
 ##@ To use it
-.PHONY: demo invoke preflight synth client-key diff deploy destroy idp-config
+# PORT, DATA and PROVIDER reach the program in its environment.
+.PHONY: sandbox demo invoke preflight synth client-key diff deploy destroy idp-config
+
+sandbox: need-go local/smart/node_modules local/policies/node_modules ## Run a SMART app against a HealthLake on this machine, in a browser [PORT=8100 ARGS="--latency 300ms"]
+	@go build -C local -buildvcs=false -o ../bin/ ./cmd/sandbox && bin/sandbox $(ARGS)
 
 demo: need-go ## Run the function against a local identity provider and show what HealthLake would get
 	@go build -C local -buildvcs=false -o ../bin/ ./cmd/demo && bin/demo
@@ -103,7 +107,7 @@ vulncheck: need-go ## Look for known vulnerabilities in what is called; asks htt
 	@for module in $(MODULES); do echo "govulncheck: $$module"; (cd $$module && go run $(GOVULNCHECK) ./...) || exit 1; done
 
 clean: ## Remove what the other targets made
-	rm -rf cdk.out node_modules bin local/.cache local/oidcprovider/node_modules local/policies/node_modules
+	rm -rf cdk.out node_modules bin local/.cache local/oidcprovider/node_modules local/policies/node_modules local/smart/node_modules
 
 node_modules: package-lock.json | need-node
 	npm ci
@@ -113,10 +117,11 @@ local/policies/node_modules: local/policies/package-lock.json | need-node
 	npm ci --prefix local/policies
 	@touch local/policies/node_modules
 
-.PHONY: bin/deploy need-go need-node
-bin/deploy: need-go node_modules
-	@go build -buildvcs=false -o bin/ ./cmd/deploy
+local/smart/node_modules: local/smart/package-lock.json | need-node
+	npm ci --prefix local/smart
+	@touch local/smart/node_modules
 
+.PHONY: need-go need-node
 need-go:
 	@command -v go >/dev/null || { echo "Go 1.26 or later is needed: https://go.dev/dl/"; exit 1; }
 need-node: # 20 works too, but the CDK warns at each run that it has reached its end of life

@@ -83,9 +83,15 @@ function resolver(templates, context) {
   return resolve
 }
 
-// load returns a deployment: its account and region, the ARNs of its resources, and its policies by who or what has them.
+// load synthesizes a deployment; see deploymentOf.
 export async function load(app, changes) {
   const { context, templates } = await synthesize(app, changes)
+  return deploymentOf(context, templates)
+}
+
+// deploymentOf returns a deployment: its account and region, the ARNs of its resources, its policies by who or what has them,
+// and the datastore's properties.
+export function deploymentOf(context, templates) {
   const resolve = resolver(templates, context)
   const deployment = { context, arn: {}, identity: {}, resource: {} }
   // of returns the resources of a type: the ARN, and a function that resolves a property.
@@ -118,6 +124,8 @@ export async function load(app, changes) {
   }
 
   const first = (type) => of(type)[0]?.arn
+  deployment.serviceRoles = of('AWS::IAM::Role').map(({ arn }) => arn).filter((arn) => arn.includes('Role-for-HealthLake'))
+  deployment.datastore = of('AWS::HealthLake::FHIRDatastore')[0]?.get
   deployment.arn = {
     topic: first('AWS::SNS::Topic'), secret: first('AWS::SecretsManager::Secret'), key: first('AWS::KMS::Key'),
     datastore: first('AWS::HealthLake::FHIRDatastore'), alias: first('AWS::Lambda::Alias'),

@@ -1,0 +1,51 @@
+package main
+
+import (
+	"io"
+	"net"
+	"strings"
+	"testing"
+)
+
+func TestParse(t *testing.T) {
+	for _, test := range []struct {
+		args []string
+		env  map[string]string
+		want options
+		fail string // part of the error
+	}{
+		{want: options{port: 8100}},
+		{env: map[string]string{"PORT": "8200"}, want: options{port: 8200}},
+		{env: map[string]string{"PORT": "80"}, fail: `PORT is "80"`},
+		{env: map[string]string{"PORT": "x"}, fail: `PORT is "x"`},
+		{env: map[string]string{"PROVIDER": "context"}, want: options{port: 8100, context: true}},
+		{env: map[string]string{"PROVIDER": "mine"}, fail: `PROVIDER is "mine"`},
+		{args: []string{"--latency", "300ms", "--stall", "1%"}, want: options{port: 8100, faults: faults{Latency: 300, Stall: 0.01}}},
+		{args: []string{"--down"}, want: options{port: 8100, faults: faults{Down: true}}},
+		{args: []string{"--latency", "2h"}, fail: "up to a minute"},
+		{args: []string{"--stall", "1"}, fail: "such as 1%"},
+		{args: []string{"--stall", "101%"}, fail: "such as 1%"},
+		{args: []string{"down"}, fail: `got "down"`},
+		{args: []string{"--down"}, env: map[string]string{"PROVIDER": "context"}, fail: "leave out PROVIDER"},
+	} {
+		got, err := parse(test.args, func(name string) string { return test.env[name] }, io.Discard)
+		switch {
+		case test.fail == "" && (err != nil || got != test.want):
+			t.Errorf("%v %v: got %+v, %v, want %+v", test.args, test.env, got, err, test.want)
+		case test.fail != "" && (err == nil || !strings.Contains(err.Error(), test.fail)):
+			t.Errorf("%v %v: got the error %v, want %q in it", test.args, test.env, err, test.fail)
+		}
+	}
+}
+
+func TestTakenPort(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	taken := listener.Addr().(*net.TCPAddr).Port
+	if err := checkPorts(options{port: taken}); err == nil || !strings.Contains(err.Error(), "choose two others with PORT") {
+		t.Errorf("got %v for a port that is taken", err)
+	}
+}
