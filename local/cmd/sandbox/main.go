@@ -44,10 +44,12 @@ func command(ctx context.Context, args []string, getenv func(string) string, std
 
 // options are what the user may choose.
 type options struct {
-	port    int    // the first of two
-	data    string // directory with records; empty: the synthetic ones
-	context bool   // the provider of cdk.context.json instead of the sandbox's
-	faults  faults
+	port int    // the first of two
+	data string // directory with records; empty: the synthetic ones
+	// environment is the one of cdk.context.<environment>.json; empty: none.
+	environment string
+	context     bool // the provider of cdk.context.json instead of the sandbox's
+	faults      faults
 	// The function's credentials at that provider, which make deploy takes from the environment too.
 	clientSecret, apiKey string
 }
@@ -62,7 +64,7 @@ type faults struct {
 // parse reads the options: faults from the arguments, the rest from the environment, as make passes them.
 func parse(args []string, getenv func(string) string, stderr io.Writer) (options, error) {
 	o := options{
-		port: 8100, data: getenv("DATA"),
+		port: 8100, data: getenv("DATA"), environment: getenv("ENV"),
 		clientSecret: getenv(contract.ClientSecret.Variable), apiKey: getenv(contract.APIKey.Variable),
 	}
 	if text := getenv("PORT"); text != "" {

@@ -60,7 +60,7 @@ func run(ctx context.Context, root string, o options, stdout, stderr io.Writer) 
 	if !o.context {
 		s.Issuer = origin(o.port+1) + "/"
 	}
-	cfg, err := s.readContext(root)
+	cfg, err := s.readContext(root, o.environment)
 	if err != nil {
 		return err
 	}

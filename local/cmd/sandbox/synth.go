@@ -16,6 +16,7 @@ import (
 	"slices"
 	"strings"
 
+	"healthlake-smart-on-fhir/internal/cdkcontext"
 	"healthlake-smart-on-fhir/internal/config"
 )
 
@@ -24,27 +25,21 @@ var ofTheProvider = []string{
 	"authEndpoint", "authEndPoint", "authEndpointToken", "authEndpointIntrospect", "authEndpointAuthorize", "authIssuer",
 	"authEndpointJwks", "authEndpointRevoke", "authEndpointRegister", "authEndpointManage", "authCaBundle", "clientId", "clientSecret",
 	"srvAPIKey", "tokenValidation", "introspectionAuth", "claimNames", "requiredAudience", "requiredScope", "trustedIssuers",
-	"maxTokenLifetimeSeconds", "smartCapabilities", "smartScopes", "grantTypes",
+	"maxTokenLifetimeSeconds", "clientAssertionAudience", "smartCapabilities", "smartScopes", "grantTypes",
 }
 
-// readContext reads cdk.json and cdk.context.json, puts the sandbox's provider into them, and checks them as a deployment does.
-func (s *settings) readContext(root string) (config.Config, error) {
-	var project struct {
-		Context map[string]any `json:"context"`
+// readContext reads the context as a deployment does, puts the sandbox's provider into it, and checks it.
+func (s *settings) readContext(root, environment string) (config.Config, error) {
+	var assignments []string
+	if environment != "" {
+		assignments = append(assignments, config.KeyEnv+"="+environment)
 	}
-	deployment := map[string]any{}
-	for name, into := range map[string]any{"cdk.json": &project, "cdk.context.json": &deployment} {
-		text, err := os.ReadFile(filepath.Join(root, name))
-		if err == nil {
-			err = json.Unmarshal(text, into)
-		}
-		if err != nil {
-			return config.Config{}, fmt.Errorf("%s: %w", name, err)
-		}
+	project, err := cdkcontext.Read(root, assignments)
+	if err != nil {
+		return config.Config{}, err
 	}
-	s.Context = map[string]any{}
-	maps.Copy(s.Context, project.Context)
-	maps.Copy(s.Context, deployment)
+	s.Context = project.Values
+	delete(s.Context, config.KeyEnv) // its file is in the values already
 	if s.Issuer != "" {
 		for _, key := range ofTheProvider {
 			delete(s.Context, key)
@@ -55,7 +50,7 @@ func (s *settings) readContext(root string) (config.Config, error) {
 	if config.HasErrors(problems) {
 		var text strings.Builder
 		config.Report(&text, problems)
-		return cfg, fmt.Errorf("cdk.context.json has errors:\n%s", text.String())
+		return cfg, fmt.Errorf("the CDK context has errors:\n%s", text.String())
 	}
 	return cfg, nil
 }
