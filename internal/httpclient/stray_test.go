@@ -4,6 +4,7 @@ package httpclient
 
 import (
 	"bufio"
+	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -164,7 +165,10 @@ func (p *peer) serve(s *served) {
 // ask sends a token and checks that the response is about it. It returns the connection that the peer used.
 func (p *peer) ask(t *testing.T, transport *Transport, token string) *served {
 	t.Helper()
-	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, p.url, strings.NewReader(token))
+	// Who believes half of a stray response waits for the rest of it.
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, p.url, strings.NewReader(token))
 	if err != nil {
 		t.Fatal(err)
 	}

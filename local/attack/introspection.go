@@ -25,19 +25,17 @@ func attackBodies(g *group) {
 		defer s.IDP.SetFault(nil)
 		return send(s, "made-up")
 	}
-	for _, x := range unusable() {
-		g.try(x.wrong, "", each(x.claims, func(o object) string { return sandbox.Active(o) })...)
+	names, claims := unusable()
+	for n, list := range claims {
+		g.try(names[n], "", each(list, func(o object) string { return sandbox.Active(o) })...)
 	}
-	g.try("active missing, or under a name like it", "", each([]string{"", "Active", "ACTIVE", " active", "аctive", "active\u0000", "activе", "data.active"},
-		func(name string) string { return object{name: true, "isAuthorized": true}.String() })...)
+	g.try("active missing, or under a name like it", "", fill(`{"%":true,"isAuthorized":true}`, "", "Active", "ACTIVE", " active", "аctive", `active\u0000`, "data.active")...)
 	g.try("a name twice", "", also(`{"active":false}`, `"active":true`), also(good, `"active":true`), also(good, `"active":false`),
 		also(`{"active":false}`, `"\u0061ctive":true`), also(good, `"exp":1`), also(good, `"x":{"a":1,"a":2}`), also(good, `"sc\u006fpe":"user/*.*"`))
 	g.try("active within something else", "", "["+good+"]", `{"data":`+good+`}`, `{"active":`+good+`}`, `{"active":false,"ext":`+good+`}`,
 		strconv.Quote(good), "true", "1", "null", `"active"`, `{"active":false,"authPayload":{"isAuthorized":true},"isAuthorized":true}`)
-	g.try("something before it", "", each([]string{"\ufeff", "\x00", ")]}',\n", "while(1);", "/**/", "<html>", "callback(", "{}", `{"active":false}`, ",", "\v", "\u00a0"},
-		func(text string) string { return text + good })...)
-	g.try("something after it", "", each([]string{"garbage", "\x00", "}", "]", ",", ")", "/**/", "{}", `{"active":false}`, "\n" + good, "</html>", "\ufeff"},
-		func(text string) string { return good + text })...)
+	g.try("something before it", "", fill("%"+good, "\ufeff", "\x00", ")]}',\n", "while(1);", "/**/", "<html>", "callback(", "{}", `{"active":false}`, ",", "\v", "\u00a0")...)
+	g.try("something after it", "", fill(good+"%", "garbage", "\x00", "}", "]", ",", ")", "/**/", "{}", `{"active":false}`, "\n"+good, "</html>", "\ufeff")...)
 	var cut []string
 	for i := range good {
 		cut = append(cut, good[:i])
@@ -104,19 +102,14 @@ func attackFraming(g *group) {
 	g.try("interim responses with a body, and a denial", "", answer("100 Continue", good)+bad, answer("102 Processing", good)+bad, answer("103 Early Hints", good)+bad,
 		answer("103 Early Hints", "")+bad, answer("101 Switching Protocols", good), answer("199 X", good)+bad, answer("099 X", good))
 	g.try("cut off", "", cut...)
-	g.try("Content-Length that is wrong", "", each([]string{"-1", "+" + n, "0x" + hex, n + "0", "0", "1", n + ", 9", n + " " + n, "", "x", "1e2", "18446744073709551615", n + "\r\nContent-Length: 1"},
-		func(length string) string { return ok + "Content-Length: " + length + "\r\n\r\n" + good })...)
-	g.try("chunks that are wrong", "", each([]string{"x", "-" + hex, "+" + hex, "0x" + hex, "1" + strings.Repeat("0", 16) + hex, hex + "0", "0", "", " ", hex + "\r", "1"},
-		func(size string) string { return chunked + size + "\r\n" + good + "\r\n0\r\n\r\n" })...)
+	g.try("Content-Length that is wrong", "", fill(ok+"Content-Length: %\r\n\r\n"+good, "-1", "+"+n, "0x"+hex, n+"0", "0", "1", n+", 9", n+" "+n, "", "x", "1e2", "18446744073709551615", n+"\r\nContent-Length: 1")...)
+	g.try("chunks that are wrong", "", fill(chunked+"%\r\n"+good+"\r\n0\r\n\r\n", "x", "-"+hex, "+"+hex, "0x"+hex, "1"+strings.Repeat("0", 16)+hex, hex+"0", "0", "", " ", hex+"\r", "1")...)
 	g.try("chunks without an end", "", chunked+hex+"\r\n"+good, chunked+hex+"\r\n"+good+"\r\n", chunked+hex+"\r\n"+good+"0\r\n\r\n", chunked+hex+"\r\n"+good+"\r\n1\r\n\r\n")
-	g.try("Transfer-Encoding that is unknown", "", each([]string{"xchunked", "chunked, identity", "gzip", "gzip, chunked", "chunked\r\nTransfer-Encoding: chunked", "\vchunked"},
-		func(coding string) string {
-			return ok + "Transfer-Encoding: " + coding + "\r\n\r\n" + hex + "\r\n" + good + "\r\n0\r\n\r\n"
-		})...)
-	g.try("a second response in one write", "", each([]string{"", "\r\n", "x", "HTTP/1.1 103 X\r\n\r\n"}, func(between string) string { return bad + between + answer("200 OK", good) })...)
+	g.try("Transfer-Encoding that is unknown", "", fill(ok+"Transfer-Encoding: %\r\n\r\n"+hex+"\r\n"+good+"\r\n0\r\n\r\n", "xchunked", "chunked, identity", "gzip", "gzip, chunked", "chunked\r\nTransfer-Encoding: chunked", "\vchunked")...)
+	g.try("a second response in one write", "", fill(bad+"%"+answer("200 OK", good), "", "\r\n", "x", "HTTP/1.1 103 X\r\n\r\n")...)
 	g.try("a response within a header", "", answer("500 X\rHTTP/1.1 200 OK", good), answer("500 X\nHTTP/1.1 200 OK", good), answer("401 HTTP/1.1 200 OK", good),
 		answer("500 X", "", "X: \n\n"+good), answer("200 OK", `{"active":false}`, "X: a\rContent-Length: "+n, "", good), ok+"X: "+good+"\r\n\r\n", ok+"Content-Length\x00: "+n+"\r\n\r\n"+good)
-	g.try("HTTP/0.9, and no HTTP", "", good, "HTTP/0.9\r\n\r\n"+good, "200 OK\r\n\r\n"+good, "ICY 200 OK\r\n\r\n"+good, "HTTP 200 OK\r\n\r\n"+good, "http/1.1 200 OK\r\n\r\n"+good,
-		"HTTP/1.1 2 00\r\n\r\n"+good, "HTTP/1.1 +200 OK\r\n\r\n"+good, "HTTP/1.1 0200 OK\r\n\r\n"+good, "HTTP/1.1 2000 OK\r\n\r\n"+good, "SIP/2.0 200 OK\r\n\r\n"+good, "\x00"+answer("200 OK", good))
+	g.try("HTTP/0.9, and no HTTP", "", append(fill("%\r\n\r\n"+good, "HTTP/0.9", "200 OK", "ICY 200 OK", "HTTP 200 OK", "http/1.1 200 OK", "HTTP/1.1 2 00",
+		"HTTP/1.1 +200 OK", "HTTP/1.1 0200 OK", "HTTP/1.1 2000 OK", "SIP/2.0 200 OK"), good, "\x00"+answer("200 OK", good))...)
 	g.try("33 KB of headers, compressed", "", answer("200 OK", good, "X: "+strings.Repeat("x", 33<<10)), answer("200 OK", "\x1f\x8b\x08\x00"+good, "Content-Encoding: gzip"))
 }

@@ -30,6 +30,9 @@ func attackTokens(g *group) {
 	headers := func(k idp.Key, members ...object) []string {
 		return each(members, func(o object) string { return sandbox.Signed(k, o, nil) })
 	}
+	withClaims := func(members ...object) []string {
+		return each(members, func(o object) string { return sandbox.Signed(rsaKey, nil, o) })
+	}
 	good, header, claims := sandbox.Signed(rsaKey, nil, nil), rsaKey.Header().String(), sandbox.Claims().String()
 	parts := strings.Split(good, ".")
 	text := func(header, claims string) string { return rsaKey.Sign([]byte(header), []byte(claims)) }
@@ -100,18 +103,18 @@ func attackTokens(g *group) {
 		func(member string) string { return text(also(header, member), claims) })...)
 	g.try("a name twice in the claims", "", each([]string{`"exp":9999999999`, `"\u0065xp":9999999999`, `"aud":[]`, `"iss":"x"`, `"scope":"user/*.*"`, `"x":{"y":1,"y":2}`},
 		func(member string) string { return text(header, also(claims, member)) })...)
-	g.try("exp under a name like it", "", each([]string{"еxp", "exp\u0000", "Exp", "EXP", "ｅxp", " exp", "exp\u200b"},
-		func(name string) string {
-			return sandbox.Signed(rsaKey, nil, object{"exp": nil, name: sandbox.In(time.Hour)})
-		})...)
+	g.try("exp under a name like it", "", withClaims(each([]string{"еxp", "exp\u0000", "Exp", "EXP", "ｅxp", " exp", "exp\u200b"}, func(name string) object {
+		return object{"exp": nil, name: sandbox.In(time.Hour)}
+	})...)...)
 	g.try("text that is not one JSON object in UTF-8", "", text("\ufeff"+header, claims), text(header, "\ufeff"+claims), text(header, also(claims, "\"x\":\"\xff\"")),
 		text(header, claims+claims), text(header, "["+claims+"]"), text(strings.Replace(header, "alg", "ALG", 1), claims), text(header, also(claims, manyNames())))
-	for _, x := range unusable() {
-		g.try(x.wrong, "", each(x.claims, func(o object) string { return sandbox.Signed(rsaKey, nil, o) })...)
+	names, lists := unusable()
+	for n, list := range lists {
+		g.try(names[n], "", withClaims(list...)...)
 	}
 	others := append(of("iss", nil, "", sandbox.Issuer+"x", strings.TrimSuffix(sandbox.Issuer, "/"), strings.ToUpper(sandbox.Issuer), []string{sandbox.Issuer}), of("aud", nil, "", []string{},
 		sandbox.DatastoreEndpoint+"x", "x "+sandbox.DatastoreEndpoint, strings.ToUpper(sandbox.DatastoreEndpoint), [][]string{{sandbox.DatastoreEndpoint}})...)
-	g.try("another issuer or audience, or none", "", each(others, func(o object) string { return sandbox.Signed(rsaKey, nil, o) })...)
+	g.try("another issuer or audience, or none", "", withClaims(others...)...)
 	g.try("huge, or in another form", "", strings.Repeat("a", 5<<20), strings.Repeat(".", 10000), sandbox.Signed(rsaKey, nil, object{"x": strings.Repeat("x", 12<<10)}),
 		parts[0]+"."+parts[1], good+"."+parts[1]+"."+parts[2], "."+parts[1]+"."+parts[2], "Bearer "+good, " "+good, good+"\x00",
 		object{"protected": parts[0], "payload": parts[1], "signature": parts[2]}.String())
@@ -132,14 +135,12 @@ func attackKeySets(g *group) {
 		}
 		rows = append(rows, func() { g.try(attack, why, tokens...) })
 	}
-	by := func(k idp.Key, header object, jwk func(own object) string) func(string) attempt {
-		return func(id string) attempt {
-			return attempt{jwk(k.JWK().With(object{"kid": id})), sandbox.Signed(k, header.With(object{"kid": id}), nil)}
-		}
-	}
 	with := func(k idp.Key, members ...object) []func(string) attempt {
 		return each(members, func(m object) func(string) attempt {
-			return by(k, object{}, func(own object) string { return own.With(m).String() })
+			return func(id string) attempt {
+				named := object{"kid": id}
+				return attempt{k.JWK().With(named).With(m).String(), sandbox.Signed(k, named, nil)}
+			}
 		})
 	}
 	n, x, other := stranger.JWK()["n"].(string), ecKey.JWK()["x"].(string), idp.NewECKey("")
@@ -158,7 +159,7 @@ func attackKeySets(g *group) {
 	keys("symmetric", "", func(id string) attempt {
 		return attempt{object{"kty": "oct", "kid": id, "k": n}.String(), idp.HMAC(object{"alg": "HS256", "kid": id}, sandbox.Claims(), []byte(n))}
 	})
-	keys("private", "", by(stranger, object{}, func(own object) string { return stranger.PrivateJWK().With(own).String() }))
+	keys("private", "", with(stranger, object{"d": stranger.PrivateJWK()["d"], "p": stranger.PrivateJWK()["p"], "q": stranger.PrivateJWK()["q"]})...)
 	keys("of another type, alg or curve", "", append(with(stranger, object{"kty": "XYZ"}, object{"kty": "EC"}, object{"alg": "RS512"}, object{"alg": "HS256"}, object{"alg": "none"}, object{"n": nil}),
 		with(other, object{"crv": "P-384"}, object{"crv": "secp256k1"}, object{"crv": "P-521"}, object{"x": x}, object{"y": nil}, object{"x": "", "y": ""}, object{"kty": "RSA"},
 			object{"x": "A" + other.JWK()["x"].(string)}, object{"x": "AAAA" + other.JWK()["x"].(string)})...)...)
@@ -187,7 +188,7 @@ func attackKeySets(g *group) {
 	for _, row := range rows {
 		row()
 	}
-	good := idp.KeySet(ecKey.JWK())
+	jwk, good := ecKey.JWK().String(), idp.KeySet(ecKey.JWK())
 	trap := serve(200, good)
 	defer trap.Stop()
 	status := 200
@@ -198,11 +199,8 @@ func attackKeySets(g *group) {
 	}
 	g.control.count(send(trap, sandbox.Signed(ecKey, nil, nil)))
 	g.try("keys twice, something before or after", "", also(good, `"keys":[]`), also(`{"keys":[]}`, good[1:len(good)-1]), also(good, `"\u006beys":[]`), "\ufeff"+good, good+good, good+"x")
-	g.try("keys of another type, elsewhere, cut off", "", "["+ecKey.JWK().String()+"]", ecKey.JWK().String(), `{"keys":`+ecKey.JWK().String()+`}`, `{"Keys":[`+ecKey.JWK().String()+`]}`,
-		`{"jwks":`+good+`}`, good[:len(good)-1], "")
-	g.try("a name twice in a key", "", each([]string{`"use":"sig"`, `"kty":"EC"`, `"kid":"x"`, `"\u0075se":"enc"`}, func(member string) string {
-		return `{"keys":[` + also(ecKey.JWK().String(), member) + `]}`
-	})...)
+	g.try("keys of another type, elsewhere, cut off", "", "", good[:len(good)-1], "["+jwk+"]", jwk, `{"keys":`+jwk+`}`, `{"Keys":[`+jwk+`]}`, `{"jwks":`+good+`}`)
+	g.try("a name twice in a key", "", fill(`{"keys":[`+also(jwk, "%")+`]}`, `"use":"sig"`, `"kty":"EC"`, `"kid":"x"`, `"\u0075se":"enc"`)...)
 	g.try("above 256 KB", "", also(good, `"x":"`+strings.Repeat("x", 256<<10)+`"`))
 	for _, status = range []int{201, 206, 301, 302, 303, 307, 308, 404, 500} {
 		g.try("good keys, status "+strconv.Itoa(status)+", and a Location that has them", "", good)
