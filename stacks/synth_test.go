@@ -115,9 +115,7 @@ var variants = map[string]func(*config.Config){
 		c.AuthorizationStrategy = config.StrategySMARTV1
 		c.FineGrainedAuthorization = false
 	},
-	"exports": func(c *config.Config) {
-		c.BulkExport = config.BulkExportS3
-	},
+	"exports": func(c *config.Config) { c.BulkExport = config.BulkExportS3 },
 	"givenKey": func(c *config.Config) {
 		c.Account = "210987654321"
 		c.Region = "eu-west-2"

@@ -54,10 +54,11 @@ func TestInvokeWithVerification(t *testing.T) {
 			TokenValidation: contract.TokenValidationJWT, AuthIssuer: issuer, AuthEndpointJwks: provider.URL,
 			RequiredAudience: []string{"datastore"},
 		}, nil, func() time.Time { return now })
+		h.auditClaims = contract.DefaultAuditClaims
 		return h, log
 	}
 
-	const good = `"iss":"https://idp.example/","aud":["` + endpoint + `"],"iat":1700584400,"exp":1700588100,` +
+	const good = `"iss":"https://idp.example/","aud":["` + endpoint + `"],"iat":1700584400,"exp":1700588100,"azp":"app","jti":"t1",` +
 		`"scope":"patient/Observation.rs?category=laboratory&status=final"`
 	for _, test := range []struct {
 		name, token, reason string
@@ -68,7 +69,9 @@ func TestInvokeWithVerification(t *testing.T) {
 		{"another audience", token(`{` + strings.Replace(good, "/abc/", "/abcd/", 1) + `}`), "audience_not_accepted"},
 		{"another issuer", token(`{` + strings.Replace(good, "idp.", "idq.", 1) + `}`), "issuer_not_trusted"},
 		{"a refresh token", token(`{` + good + `,"token_use":"refresh"}`), "not_an_access_token"},
+		{"an ID token", token(`{` + good + `,"at_hash":"x"}`), "not_an_access_token"},
 		{"an opaque token", theToken, "not_a_jwt"},
+		{"a changed token", token(`{`+good+`}`) + "AAAA", "bad_signature"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			h, log := newVerifying(t)
@@ -82,8 +85,21 @@ func TestInvokeWithVerification(t *testing.T) {
 			if test.reason == "active" && !strings.Contains(response, `"scope":"patient/Observation.rs?category=laboratory&status=final"`) {
 				t.Errorf("got %s, want the scope byte for byte", response)
 			}
-			if got := logLine(t, log)["reason"]; got != test.reason {
-				t.Errorf("log: %v, want %s", got, test.reason)
+			line := logLine(t, log)
+			if line["reason"] != test.reason {
+				t.Errorf("log: %v, want %s", line["reason"], test.reason)
+			}
+			// What is not signed by the provider is nobody's word.
+			var client, id any = "app", "t1"
+			if test.reason == "not_a_jwt" || test.reason == "bad_signature" {
+				client, id = nil, nil
+			}
+			if line["client_id"] != client || line["jti"] != id {
+				t.Errorf("log: client_id %v, jti %v", line["client_id"], line["jti"])
+			}
+			mismatch := test.reason == "issuer_not_trusted" || test.reason == "audience_not_accepted"
+			if mismatch != (line["got"] != nil && line["want"] != nil) {
+				t.Errorf("log: got %v, want %v", line["got"], line["want"])
 			}
 		})
 	}
