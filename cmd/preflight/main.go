@@ -20,6 +20,7 @@ import (
 	"healthlake-smart-on-fhir/cmd/preflight/internal/provider"
 	"healthlake-smart-on-fhir/internal/cdkcontext"
 	"healthlake-smart-on-fhir/internal/config"
+	"healthlake-smart-on-fhir/internal/httpclient"
 	"healthlake-smart-on-fhir/internal/terminal"
 )
 
@@ -188,15 +189,7 @@ func readRoots(dir, bundle string) (*x509.CertPool, error) {
 	if !filepath.IsAbs(bundle) {
 		bundle = filepath.Join(dir, bundle)
 	}
-	pem, err := os.ReadFile(bundle)
-	if err != nil {
-		return nil, err
-	}
-	roots := x509.NewCertPool()
-	if !roots.AppendCertsFromPEM(pem) {
-		return nil, fmt.Errorf("%s holds no certificate", bundle)
-	}
-	return roots, nil
+	return httpclient.ReadRoots(bundle)
 }
 
 // qualifier is the CDK's bootstrap qualifier; the default is the CDK's own.

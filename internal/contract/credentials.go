@@ -6,15 +6,16 @@ type Credential struct {
 	Key       string // of the context; "" where the context must not have it
 	Variable  string // of the environment of make deploy and make preflight
 	Parameter string // of the secret's stack
+	Field     string // of the secret's document
 }
 
 // The credentials that introspection may need.
 var (
-	ClientSecret = Credential{"clientSecret", "CLIENT_SECRET", "ClientSecret"}
-	APIKey       = Credential{"srvAPIKey", "SRV_API_KEY", "SrvAPIKey"}
+	ClientSecret = Credential{"clientSecret", "CLIENT_SECRET", "ClientSecret", "client_secret"}
+	APIKey       = Credential{"srvAPIKey", "SRV_API_KEY", "SrvAPIKey", "api_key"}
 	// The private key may have line breaks and quotation marks. CloudFormation puts the parameter between the quotation marks
 	// of the secret's JSON document as it is, so the parameter is the key as JSON writes it, see EscapeJSON.
-	ClientPrivateKey = Credential{"", "CLIENT_PRIVATE_KEY", "ClientPrivateKey"}
+	ClientPrivateKey = Credential{"", "CLIENT_PRIVATE_KEY", "ClientPrivateKey", "client_private_key"}
 )
 
 // Credentials are all of them.

@@ -9,11 +9,15 @@ import (
 	"healthlake-smart-on-fhir/internal/lastgood"
 )
 
-// limits make a change in the console take effect within a minute. A call waits for at most 200 ms of its second, which
+// MaxAge is the age of a document at which a call first tries to read a newer one: a change takes effect within this time
+// where Secrets Manager responds.
+const MaxAge = 60 * time.Second
+
+// limits: a call waits for at most 200 ms of its second, which
 // leaves most of it for the identity provider.
 var limits = lastgood.Limits{
 	RefreshAfter: 30 * time.Second,
-	MaxAge:       60 * time.Second,
+	MaxAge:       MaxAge,
 	MaxWait:      200 * time.Millisecond,
 	RetryAfter:   5 * time.Second,
 	FetchTimeout: 2 * time.Second,

@@ -72,13 +72,5 @@ func readRoots(path, packageRoot string) (*x509.CertPool, error) {
 	if path == "" {
 		return nil, nil
 	}
-	pem, err := os.ReadFile(filepath.Join(packageRoot, path))
-	if err != nil {
-		return nil, err
-	}
-	roots := x509.NewCertPool()
-	if !roots.AppendCertsFromPEM(pem) {
-		return nil, fmt.Errorf("%s holds no certificate", path)
-	}
-	return roots, nil
+	return httpclient.ReadRoots(filepath.Join(packageRoot, path))
 }

@@ -26,6 +26,7 @@ type Server struct {
 	mu        sync.Mutex
 	responses map[string]response
 	calls     []string
+	bodies    map[string]string
 }
 
 type response struct {
@@ -36,7 +37,7 @@ type response struct {
 // Start starts a server, and makes it the environment's AWS for the test. There are credentials, and no configuration files.
 func Start(t *testing.T) *Server {
 	t.Helper()
-	s := &Server{responses: map[string]response{}}
+	s := &Server{responses: map[string]response{}, bodies: map[string]string{}}
 	server := httptest.NewServer(s)
 	t.Cleanup(server.Close)
 	s.URL = server.URL
@@ -107,6 +108,13 @@ func (s *Server) Calls() []string {
 	return append([]string(nil), s.calls...)
 }
 
+// Body returns the body of an operation's last request, "" if it was not called.
+func (s *Server) Body(operation string) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.bodies[operation]
+}
+
 // ServeHTTP responds to an operation with what was set for it.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	body, err := io.ReadAll(r.Body)
@@ -120,6 +128,9 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if strings.HasPrefix(found.body, "<") {
 		w.Header().Set("Content-Type", "text/xml")
 	}
+	if operation == "lambda Invoke" && strings.Contains(found.body, `"errorType"`) {
+		w.Header().Set("X-Amz-Function-Error", "Unhandled")
+	}
 	w.WriteHeader(found.status)
 	_, _ = io.WriteString(w, found.body)
 }
@@ -128,6 +139,7 @@ func (s *Server) find(operation, body string) response {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.calls = append(s.calls, operation)
+	s.bodies[operation] = body
 	for name, r := range s.responses {
 		if word, ok := strings.CutPrefix(name, operation+" "); ok && strings.Contains(body, word) {
 			return r
@@ -160,6 +172,8 @@ func operationOf(r *http.Request, body []byte) string {
 	switch path := strings.TrimSuffix(r.URL.Path, "/"); { // REST
 	case strings.HasSuffix(path, "/account-settings"):
 		return "GetAccountSettings"
+	case strings.HasSuffix(path, "/invocations"):
+		return "Invoke"
 	case strings.Contains(path, "/functions/"):
 		return "GetFunction"
 	default:

@@ -1,0 +1,124 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/lambda"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+
+	"healthlake-smart-on-fhir/cmd/internal/awsaccess"
+	"healthlake-smart-on-fhir/internal/checktoken"
+	"healthlake-smart-on-fhir/internal/config"
+	"healthlake-smart-on-fhir/internal/contract"
+	"healthlake-smart-on-fhir/internal/httpclient"
+	"healthlake-smart-on-fhir/internal/reason"
+)
+
+// tryTimeout bounds the request to the provider. The function itself waits for less than a second.
+const tryTimeout = 5 * time.Second
+
+// deployment is the deployed secret and function.
+type deployment struct {
+	cfg      config.Config
+	function string
+	secrets  *secretsmanager.Client
+	lambda   *lambda.Client
+}
+
+// open connects to AWS. It fails if the credentials belong to another account.
+func open(ctx context.Context, cfg config.Config) (deployment, error) {
+	connection, account, err := awsaccess.Open(ctx, cfg.Region, "")
+	if err != nil {
+		return deployment{}, err
+	}
+	if account != cfg.Account {
+		return deployment{}, fmt.Errorf("the credentials belong to account %s, the context says %s; use credentials of account "+
+			"%[2]s, or correct account", account, cfg.Account)
+	}
+	return deployment{cfg, cfg.Names().Function, secretsmanager.NewFromConfig(connection), lambda.NewFromConfig(connection)}, nil
+}
+
+// document reads the secret. Every field is kept, those included that only later versions of this project know.
+func (d deployment) document(ctx context.Context) (map[string]json.RawMessage, error) {
+	got, err := d.secrets.GetSecretValue(ctx, &secretsmanager.GetSecretValueInput{SecretId: &d.cfg.SecretName})
+	switch {
+	case awsaccess.IsCode(err, "ResourceNotFoundException"):
+		return nil, fmt.Errorf("there is no secret %s in region %s; deploy first, or correct secretName", d.cfg.SecretName, d.cfg.Region)
+	case awsaccess.IsCode(err, "AccessDeniedException"):
+		return nil, fmt.Errorf("these credentials may not read the secret %s: only the roles and users in secretAdmins may. Add yours "+
+			"there and deploy, or use one of them", d.cfg.SecretName)
+	case err != nil:
+		return nil, awsaccess.Explain(err)
+	}
+	var document map[string]json.RawMessage
+	if err := json.Unmarshal([]byte(aws.ToString(got.SecretString)), &document); err != nil || document == nil {
+		return nil, fmt.Errorf("the value of the secret %s is not a JSON object; correct it in the Secrets Manager console", d.cfg.SecretName)
+	}
+	return document, nil
+}
+
+func (d deployment) write(ctx context.Context, text []byte) error {
+	_, err := d.secrets.PutSecretValue(ctx, &secretsmanager.PutSecretValueInput{
+		SecretId: &d.cfg.SecretName, SecretString: aws.String(string(text)),
+	})
+	if err != nil {
+		return fmt.Errorf("nothing was changed: %w", awsaccess.Explain(err))
+	}
+	return nil
+}
+
+// tryDocument asks the provider as the function would with a secret of this value. silent tells that the provider did not
+// respond. The error holds nothing of the value.
+func tryDocument(ctx context.Context, cfg config.Config, bundle string, text []byte) (silent bool, err error) {
+	roots, err := httpclient.ReadRoots(bundle)
+	if err != nil {
+		return false, fmt.Errorf("authCaBundle: %w", err)
+	}
+	checker, err := checktoken.New(cfg.Environment(), httpclient.NewTransport(roots), time.Now)
+	if err != nil {
+		return false, err
+	}
+	document, err := checker.ParseDocument(text)
+	if err != nil {
+		return false, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, tryTimeout)
+	defer cancel()
+	err = checker.WarmUp(ctx, document)
+	var failure *checktoken.Error
+	silent = errors.As(err, &failure) &&
+		slices.Contains([]string{reason.ProviderUnreachable.Word, reason.ProviderTimeout.Word}, failure.Reason.Word)
+	return silent, err
+}
+
+// invoke has the function check a made-up token. reason is the word for why it could not decide, "" if it could.
+func (d deployment) invoke(ctx context.Context) (reason string, err error) {
+	event, err := json.Marshal(map[string]string{
+		"datastoreEndpoint": "https://healthlake." + d.cfg.Region + ".amazonaws.com/datastore/rotation/r4/",
+		"bearerToken":       "rotation-" + rand.Text(), "operationName": "rotation",
+	})
+	if err != nil {
+		return "", err
+	}
+	got, err := d.lambda.Invoke(ctx, &lambda.InvokeInput{
+		FunctionName: &d.function, Qualifier: aws.String(contract.AliasName), Payload: event,
+	})
+	if err != nil {
+		return "", awsaccess.Explain(err)
+	}
+	if got.FunctionError == nil {
+		return "", nil
+	}
+	var failure struct{ ErrorType string }
+	if json.Unmarshal(got.Payload, &failure) != nil || failure.ErrorType == "" {
+		return "an error", nil
+	}
+	return failure.ErrorType, nil
+}
