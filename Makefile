@@ -6,6 +6,7 @@ GO_LICENSES := github.com/google/go-licenses@v1.6.0
 CYCLONEDX := github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod@v1.10.0
 GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.9.0
 FUZZTIME ?= 10s
+PORT ?= 4566
 EVENT ?= events/search.json
 # An environment's file goes on top of cdk.context.json. A shell's start-up file in ENV (POSIX sh) is not meant.
 override CONTEXT += $(if $(filter-out /% ~%,$(ENV)),-c env=$(ENV))
@@ -56,7 +57,7 @@ idp-config: bin/deploy ## Print the datastore's identity provider settings for u
 	@bin/deploy idp-config $(CONTEXT)
 
 ##@ To change it
-.PHONY: test policies lint e2e faults attack reference bench fuzz licenses sbom vulncheck clean
+.PHONY: test policies lint e2e local-aws faults attack reference bench fuzz licenses sbom vulncheck clean
 
 # The tests in local/ build the function with a command of their own, which the test cache does not see; hence -count=1.
 test: need-go node_modules ## Run every test that needs no AWS and no second server
@@ -74,6 +75,9 @@ lint: need-go ## Run gofmt, go vet and staticcheck
 
 e2e: need-go node_modules ## Deploy to a local AWS and prove it with ORY Hydra and oidc-provider; writes docs/evidence/tested.md
 	@go build -C local -buildvcs=false -o ../bin/ ./e2e && bin/e2e -report docs/evidence/tested.md
+
+local-aws: need-python ## Start a local AWS to deploy to, in the foreground; prints the exports to use [PORT=4566]
+	@python3 -W ignore -B local/aws/server.py --port $(PORT)
 
 faults: need-go ## Bring about every fault against the built function; writes docs/evidence/faults.md
 	go -C local test ./faults -count=1 -timeout 15m -update
@@ -124,10 +128,12 @@ local/smart/node_modules: local/smart/package-lock.json | need-node
 	npm ci --prefix local/smart
 	@touch local/smart/node_modules
 
-.PHONY: need-go need-node
+.PHONY: need-go need-node need-python
 need-go:
 	@command -v go >/dev/null || { echo "Go 1.26 or later is needed: https://go.dev/dl/"; exit 1; }
 need-node: # 20 works too, but the CDK warns at each run that it has reached its end of life
 	@command -v npm >/dev/null || { echo "Node.js 22 or 24 with npm is needed: https://nodejs.org/"; exit 1; }
 	@node -e 'process.exit(parseInt(process.versions.node) < 20 ? 1 : 0)' || \
 	  { echo "Node.js 22 or 24 is needed, this is $$(node --version): https://nodejs.org/"; exit 1; }
+need-python:
+	@command -v python3 >/dev/null || { echo "Python 3.10 or later is needed: https://www.python.org/downloads/"; exit 1; }

@@ -24,7 +24,7 @@ class Started(unittest.TestCase):
             text=True,
         )
         cls.addClassCleanup(cls._stop)
-        cls.url = cls.process.stdout.readline().strip()
+        cls.url = cls.process.stdout.readline().strip().removeprefix("export AWS_ENDPOINT_URL=")
 
     @classmethod
     def _stop(cls):

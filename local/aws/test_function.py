@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 import sys
 import urllib.request
 import zipfile
@@ -39,7 +40,7 @@ def handle(event):
         os._exit(3)
     if event.get("do") == "hang":
         time.sleep(60)
-    return {{"event": event, "environment": dict(os.environ)}}
+    return {{"event": event, "environment": dict(os.environ), "pid": os.getpid()}}
 
 api = "http://" + os.environ["AWS_LAMBDA_RUNTIME_API"] + "/2018-06-01/runtime/invocation/"
 while True:
@@ -241,6 +242,16 @@ class CustomResource(Function):
         self.assertEqual("fourth", said())
         with self.assertRaisesRegex(ClientError, "Parameter Text has more than 4096 bytes"):
             self.deploy("kept", "UPDATE", custom, [("Text", {"ParameterValue": "x" * 4097})], **parameters("fifth"))
+
+
+class End(Function):
+    def test_the_functions_end_with_the_server(self):
+        pid = json.load(self.lambdas.invoke(FunctionName=NAME, Payload="{}")["Payload"])["pid"]
+        os.kill(pid, 0)
+        for _ in range(2):  # one of them from make
+            self.process.terminate()
+        self.assertEqual(0, self.process.wait())
+        self.assertRaises(ProcessLookupError, os.kill, pid, 0)
 
 
 class HealthLake(Started):

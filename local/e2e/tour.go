@@ -53,12 +53,13 @@ type stop struct {
 
 // untried are the documents' commands that no tour can try, and why.
 var untried = map[string]string{
-	"make demo":    "`.ci/run` runs it at every change; its output is in the README",
-	"make e2e":     "it types these",
-	"make invoke":  "its own test runs it",
-	"make test":    "`.ci/run` runs it at every change",
-	"make sandbox": "`make sandbox-test` runs it at every change",
-	"npm ci":       "make runs it in every new checkout, that of `.ci/run` too",
+	"make demo":                "`.ci/run` runs it at every change; its output is in the README",
+	"make e2e":                 "it types these",
+	"make invoke":              "its own test runs it",
+	"make test":                "`.ci/run` runs it at every change",
+	"make sandbox":             "`make sandbox-test` runs it at every change",
+	"npm ci":                   "make runs it in every new checkout, that of `.ci/run` too",
+	"make local-aws PORT=4566": "the end-to-end run starts the same server",
 	"aws healthlake update-fhir-datastore --datastore-id <id> --identity-provider-configuration file://idp.json": "the " +
 		"AWS command lines at hand do not have it yet",
 	`curl -i -H "Authorization: Bearer $TOKEN" "<endpoint>Patient?_count=1"`: "needs HealthLake itself",

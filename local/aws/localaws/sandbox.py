@@ -84,7 +84,6 @@ class Sandbox:
         if self.process is not None:
             self.process.kill()
             self.process.wait()
-        self.api.shutdown()
         shutil.rmtree(self.directory, ignore_errors=True)
 
     def _start(self):

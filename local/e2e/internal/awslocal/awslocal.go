@@ -43,9 +43,13 @@ func Start(ctx context.Context, group *process.Group, root, python string, env [
 	if err != nil {
 		return nil, err
 	}
-	address, err := p.FirstLine(ctx)
+	line, err := p.FirstLine(ctx)
 	if err != nil {
 		return nil, err
+	}
+	address, ok := strings.CutPrefix(line, "export AWS_ENDPOINT_URL=")
+	if !ok {
+		return nil, fmt.Errorf("local AWS: it says %q, not its address", line)
 	}
 	return &Server{URL: address}, nil
 }
