@@ -60,7 +60,7 @@ idp-config: bin/deploy ## Print the datastore's identity provider settings for u
 .PHONY: test policies lint e2e local-aws faults attack reference bench fuzz licenses sbom vulncheck clean
 
 # The tests in local/ build the function with a command of their own, which the test cache does not see; hence -count=1.
-test: need-go node_modules ## Run every test that needs no AWS and no second server
+test: need-go node_modules local/oidcprovider/node_modules ## Run every test that needs no AWS
 	go test ./...
 	go -C local test -count=1 ./...
 
@@ -120,9 +120,9 @@ node_modules: package-lock.json | need-node
 	npm ci
 	@touch node_modules
 
-local/policies/node_modules: local/policies/package-lock.json | need-node
-	npm ci --prefix local/policies
-	@touch local/policies/node_modules
+local/policies/node_modules local/oidcprovider/node_modules: %/node_modules: %/package-lock.json | need-node
+	npm ci --prefix $*
+	@touch $@
 
 local/smart/node_modules: local/smart/package-lock.json | need-node
 	npm ci --prefix local/smart

@@ -71,6 +71,8 @@ func (g *group) wrong(r row) string {
 func main() {
 	groups := []*group{
 		{name: "JWT", run: attackTokens}, {name: "key set", run: attackKeySets}, {name: "introspection response", run: attackBodies},
+		{name: "several issuers, JWT", run: attackIssuers(false), noErrors: true},
+		{name: "several issuers, introspection", run: attackIssuers(true), noErrors: true},
 		{name: "HTTP", run: attackFraming}, {name: "frozen process, plain HTTP", run: attackFrozen("http://"), noErrors: true},
 		{name: "frozen process, TLS", run: attackFrozen("https://"), noErrors: true},
 	}

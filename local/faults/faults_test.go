@@ -48,6 +48,8 @@ type row struct {
 	event func(token string) []byte
 	// verified says that the function verifies tokens as JWTs, instead of introspection.
 	verified bool
+	// settings are other ones than a default deployment's; nil for none.
+	settings func(*scene)
 	// cold says that the fault is there when the function starts. Otherwise a good call comes before it.
 	cold bool
 	// brief says that the fault ends when the function has started.
@@ -101,6 +103,9 @@ func open(t *testing.T, r row) *scene {
 			s.Verify(s.front.url + idp.KeysPath)
 		} else {
 			s.Document.AuthEndpointIntrospect = s.front.url + idp.IntrospectPath
+		}
+		if r.settings != nil {
+			r.settings(s)
 		}
 		s.Environment.IntrospectionOrigin = contract.Origin(s.Document.AuthEndpointIntrospect)
 		good := s.Document
@@ -221,7 +226,7 @@ func TestFaults(t *testing.T) {
 	groups := []group{
 		connectionFaults(), tlsFaults(), httpFaults(), bodyFaults(), timeFaults(), tailFaults(), frozenFaults(),
 		secretFaultsAtStart(), secretFaultsLater(), eventFaults(), keyFaultsAtStart(), keyFaultsLater(), keySets(),
-		rotations(), tokenFaults(),
+		rotations(), tokenFaults(), issuerFaults(),
 	}
 	var waiting sync.WaitGroup
 	names := map[string]bool{}
