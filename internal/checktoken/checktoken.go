@@ -57,6 +57,9 @@ func New(e contract.Environment, transport *httpclient.Transport, now func() tim
 
 		AcceptSenderConstrained: e.SenderConstrainedTokens == contract.SenderConstrainedAccept,
 	}
+	if err := checkEndpoints(e); err != nil {
+		return nil, err
+	}
 	main, err := mainSource(e, transport, now)
 	if err != nil {
 		return nil, err
@@ -64,6 +67,25 @@ func New(e contract.Environment, transport *httpclient.Transport, now func() tim
 	c := &Checker{main: way{source: main, rules: rules}, now: now}
 	c.addIssuers(e.MoreIssuers, rules, transport, now)
 	return c, nil
+}
+
+// checkEndpoints checks where tokens go to and keys come from, so that a function that must not call them does not start.
+func checkEndpoints(e contract.Environment) error {
+	endpoints := map[string][]string{"INTROSPECTION_ORIGIN": {e.IntrospectionOrigin}}
+	if e.TokenValidation == contract.TokenValidationJWT {
+		endpoints = map[string][]string{"AUTH_ENDPOINT_JWKS": {e.AuthEndpointJwks}}
+	}
+	for _, issuer := range e.MoreIssuers {
+		endpoints["MORE_ISSUERS"] = append(endpoints["MORE_ISSUERS"], issuer.JWKS)
+	}
+	for variable, urls := range endpoints {
+		for _, u := range urls {
+			if _, err := httpclient.ParseURL(u); err != nil {
+				return fmt.Errorf("%s: %w", variable, err)
+			}
+		}
+	}
+	return nil
 }
 
 // mainSource is where the claims come from about tokens that are not one of the other issuers'.

@@ -241,7 +241,6 @@ func TestInvokeErrors(t *testing.T) {
 		{name: "late", idp: &idp{status: 200, body: `{"active": true}`, delay: 5 * time.Second}, reason: "idp_timeout"},
 		{name: "the secret names another server", endpoint: "", moved: true, reason: "idp_settings", text: "another scheme, host or port"},
 		{name: "unreachable", endpoint: "https://idp.invalid/", reason: "idp_unreachable"},
-		{name: "an endpoint in the clear", endpoint: "http://192.0.2.1/", reason: "idp_settings", text: "https"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
@@ -446,6 +445,29 @@ func TestAssertionsNeedAnAudience(t *testing.T) {
 	variables["CLIENT_ASSERTION_AUDIENCE"] = "https://idp.example"
 	if _, err := newHandler(getenv, slog.New(slog.DiscardHandler)); err != nil {
 		t.Error(err)
+	}
+}
+
+// No token goes to, and no key comes from, an endpoint in the clear.
+func TestEndpointsAreCheckedAtStart(t *testing.T) {
+	const more = `[{"issuer":"https://b.example/","jwks":"http://192.0.2.1/jwks","requiredAudience":["datastore"]}]`
+	for variable, value := range map[string]string{
+		"INTROSPECTION_ORIGIN": "http://192.0.2.1", "AUTH_ENDPOINT_JWKS": "http://192.0.2.1/jwks", "MORE_ISSUERS": more,
+	} {
+		variables := map[string]string{"INTROSPECTION_ORIGIN": "https://idp.example", "AUTH_ISSUER": "https://idp.example/",
+			"AUTH_ENDPOINT_JWKS": "https://idp.example/jwks", "REQUIRED_AUDIENCE": "datastore"}
+		if variable != "INTROSPECTION_ORIGIN" {
+			variables["TOKEN_VALIDATION"] = contract.TokenValidationJWT
+		}
+		getenv := func(name string) string { return variables[name] }
+		if _, err := newHandler(getenv, slog.New(slog.DiscardHandler)); err != nil {
+			t.Fatal(err)
+		}
+		variables[variable] = value
+		_, err := newHandler(getenv, slog.New(slog.DiscardHandler))
+		if err == nil || !strings.HasPrefix(err.Error(), variable+": not an absolute https URL") {
+			t.Errorf("%s=%s: got %v, want an error that names the variable", variable, value, err)
+		}
 	}
 }
 
