@@ -70,6 +70,7 @@ function resolver(templates, context) {
       if (more.length === 0 && name === 'Fn::Join') return argument[1].map(value).join(argument[0])
       if (more.length === 0 && (name === 'Ref' || name === 'Fn::GetAtt')) {
         const [id, attribute] = [argument].flat()
+        if (name === 'Ref' && template.Parameters?.[id]?.Default !== undefined) return template.Parameters[id].Default
         const { Type, Properties } = template.Resources[id] ?? {}
         const known = name === 'Ref' ? (refs[Type] ?? arns[Type]) : /Arn$/.test(attribute) && arns[Type]
         if (!known) throw new Error(`cannot resolve ${JSON.stringify(v)} of type ${Type}`)
