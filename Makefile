@@ -21,7 +21,7 @@ help: ## List the targets
 
 ##@ To use it
 # PORT, DATA and PROVIDER reach the program in its environment.
-.PHONY: sandbox demo invoke preflight synth client-key diff deploy rotate destroy idp-config
+.PHONY: sandbox demo invoke preflight synth client-key diff deploy rotate destroy
 
 sandbox: need-go local/smart/node_modules local/policies/node_modules ## Run a SMART app against a HealthLake on this machine, in a browser [PORT=8100 ARGS="--latency 300ms"]
 	@go build -C local -buildvcs=false -o ../bin/ ./cmd/sandbox && bin/sandbox $(ARGS)
@@ -44,7 +44,7 @@ client-key: need-go ## Make the key pair for introspectionAuth private_key_jwt [
 diff: bin/deploy ## Show what a deploy would change [ENV=dev CDK_OPTIONS=...]
 	@bin/deploy diff $(CONTEXT) -- $(CDK_OPTIONS)
 
-deploy: bin/deploy ## Deploy; stops before a datastore would be replaced [ENV=dev CLIENT_SECRET SRV_API_KEY CLIENT_PRIVATE_KEY APPROVE=never CONFIRM_REPLACEMENT=yes CONTEXT="-c key=value" CDK_OPTIONS="--profile name"]
+deploy: bin/deploy ## Deploy; says what changes in place, and stops before a datastore would be replaced [ENV=dev CLIENT_SECRET SRV_API_KEY CLIENT_PRIVATE_KEY APPROVE=never CONFIRM_REPLACEMENT=yes CONTEXT="-c key=value" CDK_OPTIONS="--profile name"]
 	@bin/deploy $(CONTEXT) -- $(CDK_OPTIONS)
 
 rotate: need-go ## Put a new credential into the secret, and wait until the function uses it [ENV=dev CLIENT_SECRET SRV_API_KEY CLIENT_PRIVATE_KEY]
@@ -52,9 +52,6 @@ rotate: need-go ## Put a new credential into the secret, and wait until the func
 
 destroy: bin/deploy ## Remove the stacks, after a question; the datastore with its records, unless it is protected [ENV=dev]
 	@bin/deploy destroy $(CONTEXT) -- $(CDK_OPTIONS)
-
-idp-config: bin/deploy ## Print the datastore's identity provider settings for update-fhir-datastore [CONTEXT="-c key=value"]
-	@bin/deploy idp-config $(CONTEXT)
 
 ##@ To change it
 .PHONY: test policies lint e2e local-aws faults attack reference bench fuzz licenses sbom vulncheck clean

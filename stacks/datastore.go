@@ -30,21 +30,61 @@ type DatastoreProps struct {
 func NewDatastore(scope constructs.Construct, id string, props DatastoreProps) Datastore {
 	construct := constructs.NewConstruct(scope, jsii.String(id))
 
-	created := newCreated(construct, props.Config)
-	datastore := newFHIRDatastore(construct, props, created)
-	newSettings(construct, props, datastore, created)
+	var datastore datastoreOf
+	if props.Config.AdoptDatastore == "" {
+		datastore = newFHIRDatastore(construct, props)
+	} else {
+		datastore = adopted(props.Config)
+	}
+	newOrigin(construct, props.Config)
+	newSettings(construct, props, datastore)
 	datastoreOutputs(construct, datastore)
 
 	var dataAccessRole awsiam.IRole
 	if props.Config.BulkExport == config.BulkExportS3 {
 		dataAccessRole = NewExport(construct, "Export", ExportProps{
-			Config: props.Config, KeyARN: props.KeyARN, DatastoreARN: datastore.AttrDatastoreArn(),
+			Config: props.Config, KeyARN: props.KeyARN, DatastoreARN: datastore.arn,
 		}).DataAccessRole
 	}
 	for _, role := range props.Config.ServiceRoles() {
-		newServicePermissions(construct, props, role, datastore.AttrDatastoreArn(), dataAccessRole)
+		newServicePermissions(construct, props, role, datastore.arn, dataAccessRole)
 	}
-	return Datastore{Construct: construct, ID: datastore.AttrDatastoreId()}
+	return Datastore{Construct: construct, ID: datastore.id}
+}
+
+// datastoreOf is the datastore of a deployment. Its texts may be references to the resource.
+type datastoreOf struct {
+	id, arn, endpoint *string
+	created           contract.DatastoreSettings // what this stack created it with; empty if it did not
+}
+
+// adopted is a datastore that the stack does not own: nothing that happens to the stack replaces or deletes it.
+func adopted(cfg config.Config) datastoreOf {
+	id := cfg.AdoptDatastore
+	return datastoreOf{
+		id:  jsii.String(id),
+		arn: jsii.String(cfg.Names().DatastoreARN(id)),
+		// HealthLake developer guide, "Creating a data store".
+		endpoint: jsii.String("https://healthlake." + cfg.Region + ".amazonaws.com/datastore/" + id + "/r4/"),
+	}
+}
+
+// newOrigin keeps a stack from being switched between the datastore that it created and an adopted one, for which CloudFormation
+// would delete the first with its records. The parameter keeps its value, and a template of the other kind does not allow it:
+// CloudFormation then refuses before it changes anything.
+func newOrigin(scope constructs.Construct, cfg config.Config) {
+	origin, refusal := "created", "this stack has adopted its datastore; without adoptDatastore it would create a new, empty one. "
+	if cfg.AdoptDatastore != "" {
+		origin, refusal = "adopted", "this stack has created its datastore; with adoptDatastore it would delete that one. "
+	}
+	parameter := awscdk.NewCfnParameter(scope, jsii.String("DatastoreOrigin"), &awscdk.CfnParameterProps{
+		Type:                  jsii.String("String"),
+		Default:               jsii.String(origin),
+		AllowedValues:         jsii.Strings(origin),
+		Description:           jsii.String("Whether this stack created its datastore; it cannot change"),
+		ConstraintDescription: jsii.String(refusal + "Use another prefix"),
+	})
+	output(scope, "Origin", "Whether this stack has created or adopted its datastore", parameter.ValueAsString())
 }
 
 // newServicePermissions adds what HealthLake may do as one of the service roles. dataAccessRole is nil where no export goes
@@ -77,36 +117,8 @@ func newServicePermissions(scope constructs.Construct, props DatastoreProps, rol
 		})
 }
 
-// newCreated adds the settings that the datastore is created with, each as a parameter of the stack. Its default is the
-// setting of now. A later deployment has another default, but keeps the value: the CDK's command line tells CloudFormation
-// to use the previous one (CloudFormation API Reference, Parameter, UsePreviousValue). So nothing about the datastore changes
-// for CloudFormation, which would replace it; the custom resource changes the settings. The strings in what is returned
-// are references to the parameters.
-func newCreated(scope constructs.Construct, cfg config.Config) (created contract.DatastoreSettings) {
-	now := cfg.DatastoreProperties().Settings()
-	for _, p := range []struct {
-		setting, now string
-		created      *string
-	}{
-		{"DatastoreName", now.DatastoreName, &created.DatastoreName},
-		{"AuthorizationStrategy", now.AuthorizationStrategy, &created.AuthorizationStrategy},
-		{"FineGrainedAuthorizationEnabled", now.FineGrainedAuthorizationEnabled, &created.FineGrainedAuthorizationEnabled},
-		{"IdpLambdaArn", now.IdpLambdaArn, &created.IdpLambdaArn},
-		{"Metadata", now.Metadata, &created.Metadata},
-	} {
-		*p.created = *awscdk.NewCfnParameter(scope, jsii.String("Created"+p.setting), &awscdk.CfnParameterProps{
-			Type:    jsii.String("String"),
-			Default: p.now,
-			Description: jsii.String("What the datastore was created with; later deployments keep it. Another value would replace " +
-				"the datastore by a new, empty one"),
-		}).ValueAsString()
-	}
-	return created
-}
-
-func newFHIRDatastore(scope constructs.Construct, props DatastoreProps, created contract.DatastoreSettings,
-) awshealthlake.CfnFHIRDatastore {
-	cfg := props.Config
+func newFHIRDatastore(scope constructs.Construct, props DatastoreProps) datastoreOf {
+	cfg, created := props.Config, newCreated(scope, props.Config)
 	properties := &awshealthlake.CfnFHIRDatastoreProps{
 		DatastoreName:        jsii.String(created.DatastoreName),
 		DatastoreTypeVersion: jsii.String("R4"),
@@ -142,18 +154,20 @@ func newFHIRDatastore(scope constructs.Construct, props DatastoreProps, created 
 	if cfg.ProtectDatastore {
 		datastore.CfnOptions().SetDeletionPolicy(awscdk.CfnDeletionPolicy_RETAIN)
 	}
-	return datastore
-}
-
-func datastoreOutputs(scope constructs.Construct, datastore awshealthlake.CfnFHIRDatastore) {
 	// HealthLake documents the endpoint as https://healthlake.<region>.amazonaws.com/datastore/<id>/r4/. It is cut and put
 	// together again so that what follows is right with and without its last slash.
 	parts := awscdk.Fn_Split(jsii.String("/r4"), datastore.AttrDatastoreEndpoint(), nil)
-	endpoint := *awscdk.Fn_Select(jsii.Number(0), parts) + "/r4/"
+	return datastoreOf{
+		id: datastore.AttrDatastoreId(), arn: datastore.AttrDatastoreArn(), created: created,
+		endpoint: jsii.String(*awscdk.Fn_Select(jsii.Number(0), parts) + "/r4/"),
+	}
+}
 
-	output(scope, "DatastoreId", "Datastore id", datastore.AttrDatastoreId())
-	output(scope, "DatastoreArn", "Datastore ARN", datastore.AttrDatastoreArn())
-	output(scope, "DatastoreEndpoint", "Base URL of FHIR requests", jsii.String(endpoint))
+func datastoreOutputs(scope constructs.Construct, datastore datastoreOf) {
+	endpoint := *datastore.endpoint
+	output(scope, contract.DatastoreOutput, "Datastore id", datastore.id)
+	output(scope, "DatastoreArn", "Datastore ARN", datastore.arn)
+	output(scope, "DatastoreEndpoint", "Base URL of FHIR requests", datastore.endpoint)
 	output(scope, "DiscoveryDocumentUrl", "SMART discovery document; whether apps can read it without AWS credentials: docs/aws-facts.md",
 		jsii.String(endpoint+".well-known/smart-configuration"))
 	// The three fields that HealthLake documents.

@@ -2,6 +2,7 @@ package stacks
 
 import (
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -139,6 +140,50 @@ func TestIdpLambdaArnIsTheAlias(t *testing.T) {
 			t.Errorf("datastore calls %s, the alias is %s", arn, want)
 		}
 	})
+}
+
+// An adopted datastore is not the stack's own: only its settings are.
+func TestAdoptedDatastore(t *testing.T) {
+	const id = "0123456789abcdef0123456789abcdef"
+	const arn, endpoint = "arn:aws:healthlake:us-east-1:123456789012:datastore/fhir/" + id,
+		"https://healthlake.us-east-1.amazonaws.com/datastore/" + id + "/r4/"
+	cfg := sample()
+	cfg.AdoptDatastore = id
+	tmpl := synthesize(t, cfg, filepath.Join(t.TempDir(), "cdk.out"), false).stacks["Datastore"]
+	if n := len(tmpl.resources(contract.DatastoreType)); n != 0 {
+		t.Errorf("%d datastores", n)
+	}
+	_, settings := tmpl.one(t, contract.SettingsType)
+	wantJSON(t, at(settings, "Properties", "DatastoreId"), `"`+id+`"`)
+	// Nobody knows what it has, so the function looks.
+	wantJSON(t, at(settings, "Properties", "Created"), `{"DatastoreName": "", "AuthorizationStrategy": "",
+		"FineGrainedAuthorizationEnabled": "", "IdpLambdaArn": "", "Metadata": ""}`)
+	for _, policy := range tmpl.resources("AWS::IAM::ManagedPolicy") {
+		for _, statement := range at(policy, "Properties", "PolicyDocument", "Statement").([]any) {
+			if actions := fmt.Sprint(at(statement, "Action")); strings.Contains(actions, "healthlake:") {
+				wantJSON(t, at(statement, "Resource"), `"`+arn+`"`)
+			}
+		}
+	}
+	for name, want := range map[string]string{
+		"DatastoreId": id, "DatastoreArn": arn, "DatastoreEndpoint": endpoint,
+		"DiscoveryDocumentUrl": endpoint + ".well-known/smart-configuration",
+	} {
+		wantJSON(t, at(tmpl.json, "Outputs", name, "Value"), `"`+want+`"`)
+	}
+}
+
+// CloudFormation keeps the parameter's value, and refuses one that a template does not allow.
+func TestOriginCannotChange(t *testing.T) {
+	cfg := sample()
+	cfg.AdoptDatastore = "0123456789abcdef0123456789abcdef"
+	adopted := synthesize(t, cfg, filepath.Join(t.TempDir(), "cdk.out"), false).stacks["Datastore"]
+	for origin, tmpl := range map[string]template{"created": get(t, "default").stacks["Datastore"], "adopted": adopted} {
+		parameter := at(tmpl.json, "Parameters", "DatastoreOrigin")
+		wantJSON(t, at(parameter, "Default"), `"`+origin+`"`)
+		wantJSON(t, at(parameter, "AllowedValues"), `["`+origin+`"]`)
+		wantJSON(t, at(tmpl.json, "Outputs", "Origin", "Value"), `{"Ref": "DatastoreOrigin"}`)
+	}
 }
 
 // What each role may do, action by action, in each variant.

@@ -4,22 +4,21 @@ import (
 	"encoding/json"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
-	"github.com/aws/aws-cdk-go/awscdk/v2/awshealthlake"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslambda"
 	"github.com/aws/aws-cdk-go/awscdklambdagoalpha/v2"
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
 
+	"healthlake-smart-on-fhir/internal/config"
 	"healthlake-smart-on-fhir/internal/contract"
 )
 
 // newSettings adds the datastore's settings of now: a custom resource, whose function changes the datastore in place where
 // they differ from those that it has.
-func newSettings(scope constructs.Construct, props DatastoreProps, datastore awshealthlake.CfnFHIRDatastore,
-	created contract.DatastoreSettings) {
+func newSettings(scope constructs.Construct, props DatastoreProps, datastore datastoreOf) {
 	construct := constructs.NewConstruct(scope, jsii.String("Settings"))
-	function, permissions := newSettingsFunction(construct, props, datastore.AttrDatastoreArn())
+	function, permissions := newSettingsFunction(construct, props, datastore.arn)
 	apply := awscdk.NewCfnParameter(scope, jsii.String(contract.ApplyParameter), &awscdk.CfnParameterProps{
 		Type:    jsii.String("String"),
 		Default: jsii.String(""),
@@ -28,7 +27,7 @@ func newSettings(scope constructs.Construct, props DatastoreProps, datastore aws
 	})
 
 	wanted := props.Config.DatastoreProperties()
-	wanted.DatastoreID, wanted.Created, wanted.ApplySettings = *datastore.AttrDatastoreId(), created, *apply.ValueAsString()
+	wanted.DatastoreID, wanted.Created, wanted.ApplySettings = *datastore.id, datastore.created, *apply.ValueAsString()
 	resource := awscdk.NewCustomResource(construct, jsii.String("Resource"), &awscdk.CustomResourceProps{
 		ResourceType: jsii.String(contract.SettingsType),
 		ServiceToken: function.FunctionArn(),
@@ -37,6 +36,33 @@ func newSettings(scope constructs.Construct, props DatastoreProps, datastore aws
 		Properties:     propertiesOf(wanted),
 	})
 	resource.Node().AddDependency(permissions)
+}
+
+// newCreated adds the settings that the datastore is created with, each as a parameter of the stack. Its default is the
+// setting of now. A later deployment has another default, but keeps the value: the CDK's command line tells CloudFormation
+// to use the previous one (CloudFormation API Reference, Parameter, UsePreviousValue). So nothing about the datastore changes
+// for CloudFormation, which would replace it; the custom resource changes the settings. The strings in what is returned
+// are references to the parameters.
+func newCreated(scope constructs.Construct, cfg config.Config) (created contract.DatastoreSettings) {
+	now := cfg.DatastoreProperties().Settings()
+	for _, p := range []struct {
+		setting, now string
+		created      *string
+	}{
+		{"DatastoreName", now.DatastoreName, &created.DatastoreName},
+		{"AuthorizationStrategy", now.AuthorizationStrategy, &created.AuthorizationStrategy},
+		{"FineGrainedAuthorizationEnabled", now.FineGrainedAuthorizationEnabled, &created.FineGrainedAuthorizationEnabled},
+		{"IdpLambdaArn", now.IdpLambdaArn, &created.IdpLambdaArn},
+		{"Metadata", now.Metadata, &created.Metadata},
+	} {
+		*p.created = *awscdk.NewCfnParameter(scope, jsii.String("Created"+p.setting), &awscdk.CfnParameterProps{
+			Type:    jsii.String("String"),
+			Default: p.now,
+			Description: jsii.String("What the datastore was created with; later deployments keep it. Another value would replace " +
+				"the datastore by a new, empty one"),
+		}).ValueAsString()
+	}
+	return created
 }
 
 // newSettingsFunction adds the function behind the custom resource. It can do nothing but read and change the settings of

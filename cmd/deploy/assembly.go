@@ -22,6 +22,17 @@ type template struct {
 	Resources  map[string]resource
 }
 
+// resources returns the properties of the resources of a type, by logical id.
+func (t template) resources(kind string) map[string]map[string]any {
+	found := map[string]map[string]any{}
+	for id, r := range t.Resources {
+		if r.Type == kind {
+			found[id] = r.Properties
+		}
+	}
+	return found
+}
+
 type parameter struct {
 	Description string
 	Default     any

@@ -9,7 +9,6 @@ import (
 	"os"
 	"os/exec"
 	"slices"
-	"strings"
 
 	"healthlake-smart-on-fhir/internal/cdkcontext"
 )
@@ -34,8 +33,8 @@ func synthesize(args []string, stderr io.Writer) error {
 //go:embed cdk.js
 var cdkScript string
 
-// runCDK runs a command of the CDK on the assembly. parameters are "<stack>:<parameter>=<value>". They are secrets, and
-// therefore go to the CDK by way of the environment; of the CDK's own environment variables, CDK_PARAMETERS takes one value only.
+// runCDK runs a command of the CDK on the assembly. parameters are "<stack>:<parameter>=<value>". Some are secrets, and
+// therefore they go to the CDK by way of the environment; of the CDK's own environment variables, CDK_PARAMETERS takes one value only.
 func runCDK(args, parameters []string, stdout, stderr io.Writer) error {
 	hidden := []string{}
 	for _, p := range parameters {
@@ -59,28 +58,12 @@ func runCDK(args, parameters []string, stdout, stderr io.Writer) error {
 }
 
 // assignmentsOf returns the values of the context among the options of cdk synth.
-func assignmentsOf(args []string) (assignments []string) {
-	for i, arg := range args {
-		for _, option := range []string{"-c", "--context"} {
-			if value, ok := strings.CutPrefix(arg, option+"="); ok {
-				assignments = append(assignments, value)
-			} else if arg == option && i+1 < len(args) {
-				assignments = append(assignments, args[i+1])
-			}
-		}
-	}
-	return assignments
-}
+func assignmentsOf(args []string) []string { return optionValues(args, "-c", "--context") }
 
 // profileOf returns the AWS profile among the options of cdk deploy, "" if there is none.
 func profileOf(args []string) string {
-	for i, arg := range args {
-		if value, ok := strings.CutPrefix(arg, "--profile="); ok {
-			return value
-		}
-		if arg == "--profile" && i+1 < len(args) {
-			return args[i+1]
-		}
+	if profiles := optionValues(args, "--profile"); len(profiles) > 0 {
+		return profiles[0]
 	}
 	return ""
 }

@@ -14,11 +14,11 @@ import (
 func destroy(ctx context.Context, client cloudFormation, stacks []stack, args []string, stdout, stderr io.Writer) error {
 	var there, absent []string
 	for _, s := range stacks {
-		state, err := status(ctx, client, s)
+		found, err := find(ctx, client, s)
 		switch {
 		case err != nil:
 			return err
-		case state == "" || state == types.StackStatusDeleteComplete:
+		case found == nil || found.StackStatus == types.StackStatusDeleteComplete:
 			absent = append(absent, s.Name)
 		default:
 			there = append(there, s.Name)

@@ -1,9 +1,9 @@
-// Command deploy synthesizes the stacks and deploys them. It stops before a datastore would be replaced.
+// Command deploy synthesizes the stacks and deploys them. Before that it prints which of the datastore's settings change in
+// place, and which of them somebody changed by hand. It stops before a datastore would be replaced.
 //
 //	deploy [command] [options of cdk synth] [-- options of the CDK's command]
 //
-// Other commands: synth stops after the synthesis; diff compares with what is deployed; destroy removes the stacks; idp-config
-// prints the datastore's identity provider configuration in the form of HealthLake's UpdateFHIRDatastore.
+// Other commands: synth stops after the synthesis; diff compares with what is deployed; destroy removes the stacks.
 //
 // Run it in the project's directory, with AWS credentials where every AWS SDK finds them. In the environment, CLIENT_SECRET,
 // SRV_API_KEY and CLIENT_PRIVATE_KEY set the stacks' parameters, CONFIRM_REPLACEMENT=yes allows a new, empty datastore, and
@@ -12,13 +12,12 @@ package main
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"maps"
 	"os"
 	"slices"
+	"time"
 
 	"healthlake-smart-on-fhir/internal/clientauth"
 	"healthlake-smart-on-fhir/internal/contract"
@@ -34,7 +33,7 @@ func main() {
 
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	command := "deploy"
-	if len(args) > 0 && slices.Contains([]string{"synth", "diff", "destroy", "idp-config"}, args[0]) {
+	if len(args) > 0 && slices.Contains([]string{"synth", "diff", "destroy"}, args[0]) {
 		command, args = args[0], args[1:]
 	}
 	var cdkArgs []string
@@ -52,20 +51,17 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	switch command {
-	case "idp-config":
-		return writeConfig(stdout, stacks)
-	case "diff":
+	if command == "diff" {
 		return runCDK(append([]string{"diff", "--method", "template"}, cdkArgs...), nil, stdout, stderr)
 	}
-	client, err := connect(ctx, stacks, profileOf(cdkArgs))
+	cf, hl, err := connect(ctx, stacks, profileOf(cdkArgs))
 	if err != nil {
 		return err
 	}
 	if command == "destroy" {
-		return destroy(ctx, client, stacks, cdkArgs, stdout, stderr)
+		return destroy(ctx, cf, stacks, cdkArgs, stdout, stderr)
 	}
-	parameters, err := examine(ctx, client, stacks)
+	parameters, err := examine(ctx, cf, hl, stacks, cdkArgs, stdout)
 	if err != nil {
 		return err
 	}
@@ -83,37 +79,41 @@ func approval(value string) ([]string, error) {
 	return nil, fmt.Errorf("APPROVE: got %q, want never, or nothing to be asked before rights change", value)
 }
 
-// writeConfig prints what CloudFormation would give the datastore; the API's field names are the same.
-func writeConfig(w io.Writer, stacks []stack) error {
+// examine compares each stack with what is deployed, and prints what happens to the datastore. It returns the values of the
+// stacks' parameters as cdk deploy takes them, or an error that says what would be lost or what is missing.
+func examine(ctx context.Context, cf cloudFormation, hl healthLake, stacks []stack, deployArgs []string, stdout io.Writer,
+) (parameters []string, err error) {
 	for _, s := range stacks {
-		for _, resource := range datastores(s.template) {
-			encoder := json.NewEncoder(w)
-			encoder.SetEscapeHTML(false)
-			encoder.SetIndent("", "  ")
-			return encoder.Encode(resource.Properties["IdentityProviderConfiguration"])
-		}
-	}
-	return errors.New("no stack has a datastore")
-}
-
-// examine compares each stack with what is deployed. It returns the values of the stacks' parameters as cdk deploy takes
-// them, or an error that says what would be lost or what is missing.
-func examine(ctx context.Context, client cloudFormation, stacks []stack) (parameters []string, err error) {
-	for _, s := range stacks {
-		before, err := deployedTemplate(ctx, client, s)
+		before, err := describe(ctx, cf, s)
 		if err != nil {
 			return nil, err
 		}
-		if changes := replacements(before, s.template); len(changes) > 0 && os.Getenv("CONFIRM_REPLACEMENT") != "yes" {
-			return nil, refusal(s.Name, changes, stacks)
+		if len(before.resources(contract.DatastoreType))+len(before.resources(contract.SettingsType)) > 0 {
+			p := planOf(ctx, hl, s, before, deployArgs, stdout)
+			if err := p.refusal(); err != nil && os.Getenv("CONFIRM_REPLACEMENT") != "yes" {
+				return nil, err
+			}
+			parameters = append(parameters, options(s.Name, p.keeps)...)
 		}
-		values, err := parameterValues(s, before, os.LookupEnv)
+		values, err := parameterValues(s, before.template, os.LookupEnv)
 		if err != nil {
 			return nil, err
 		}
 		parameters = append(parameters, values...)
 	}
 	return parameters, nil
+}
+
+// planOf decides and prints what happens to the datastore of a deployed stack. Whether somebody changed it by hand is no reason
+// to stop, and neither is that nobody can tell.
+func planOf(ctx context.Context, hl healthLake, s stack, before deployed, deployArgs []string, stdout io.Writer) plan {
+	live, err := liveSettings(ctx, hl, before)
+	p := decide(s, before, deployArgs, live)
+	p.report(stdout, time.Now())
+	if err != nil {
+		fmt.Fprintf(stdout, "  Changes by hand are not known: %s\n", err)
+	}
+	return p
 }
 
 // parameterValues returns the values that the environment has for a stack's parameters. A parameter of the stack as it was

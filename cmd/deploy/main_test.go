@@ -53,7 +53,7 @@ func project(t *testing.T) *awstest.Server {
 		"cdk.context.json":                      "{}",
 		"cdk.out/manifest.json":                 manifest,
 		"cdk.out/p-Secret.template.json":        secretTemplate,
-		"cdk.out/p-Datastore.template.json":     before,
+		"cdk.out/p-Datastore.template.json":     withParameters,
 		"node_modules/aws-cdk/package.json":     `{"name": "aws-cdk", "bin": {"cdk": "somewhere/cdk.js"}, "exports": {"./package.json": "./package.json"}}`,
 		"node_modules/aws-cdk/somewhere/cdk.js": fakeCDK,
 	} {
@@ -68,14 +68,33 @@ func project(t *testing.T) *awstest.Server {
 	return s
 }
 
-// deployed makes a stack exist.
-func deployed(s *awstest.Server, name, status, template string) {
-	var escaped strings.Builder
-	_ = xml.EscapeText(&escaped, []byte(template))
+// deploys makes a stack exist, with the defaults as its parameters' values.
+func deploys(t *testing.T, s *awstest.Server, name, status, template string) {
+	t.Helper()
+	var parameters, body strings.Builder
+	if strings.HasPrefix(template, "{") {
+		for name, p := range parse(t, template).Parameters {
+			parameters.WriteString("<member><ParameterKey>" + name + "</ParameterKey><ParameterValue>")
+			value, _ := text(p.Default)
+			_ = xml.EscapeText(&parameters, []byte(value))
+			parameters.WriteString("</ParameterValue></member>")
+		}
+	}
+	_ = xml.EscapeText(&body, []byte(template))
 	s.Respond("cloudformation DescribeStacks "+name, `<DescribeStacksResponse><DescribeStacksResult><Stacks><member><StackName>`+
-		name+`</StackName><StackStatus>`+status+`</StackStatus></member></Stacks></DescribeStacksResult></DescribeStacksResponse>`)
-	s.Respond("cloudformation GetTemplate "+name, `<GetTemplateResponse><GetTemplateResult><TemplateBody>`+escaped.String()+
+		name+`</StackName><StackStatus>`+status+`</StackStatus><Parameters>`+parameters.String()+`</Parameters><Outputs><member>`+
+		`<OutputKey>DatastoreId</OutputKey><OutputValue>d1</OutputValue></member></Outputs></member></Stacks></DescribeStacksResult>`+
+		`</DescribeStacksResponse>`)
+	s.Respond("cloudformation GetTemplate "+name, `<GetTemplateResponse><GetTemplateResult><TemplateBody>`+body.String()+
 		`</TemplateBody></GetTemplateResult></GetTemplateResponse>`)
+}
+
+// datastore makes the datastore of the templates exist, with a token endpoint.
+func datastore(s *awstest.Server, tokenEndpoint string) {
+	s.Respond("healthlake DescribeFHIRDatastore d1", `{"DatastoreProperties": {"DatastoreId": "d1", "DatastoreArn": "x",
+		"DatastoreEndpoint": "x", "DatastoreTypeVersion": "R4", "DatastoreStatus": "ACTIVE", "DatastoreName": "a",
+		"IdentityProviderConfiguration": {"AuthorizationStrategy": "SMART_ON_FHIR", "FineGrainedAuthorizationEnabled": true,
+			"IdpLambdaArn": "arn:live", "Metadata": "{\"authorization_endpoint\":\"https://idp.example/a\",\"token_endpoint\":\"`+tokenEndpoint+`\",\"capabilities\":[\"c\"]}"}}}`)
 }
 
 func write(t *testing.T, path, content string) {
@@ -139,12 +158,12 @@ func TestParameters(t *testing.T) {
 	}
 
 	// A stack that failed at first keeps nothing.
-	deployed(s, "p-Secret", "ROLLBACK_COMPLETE", secretTemplate)
+	deploys(t, s, "p-Secret", "ROLLBACK_COMPLETE", secretTemplate)
 	if err := run(t.Context(), nil, io.Discard, io.Discard); err == nil {
 		t.Error("took values from a stack that is about to be deleted")
 	}
 
-	deployed(s, "p-Secret", "UPDATE_COMPLETE", secretTemplate)
+	deploys(t, s, "p-Secret", "UPDATE_COMPLETE", secretTemplate)
 	if err := run(t.Context(), nil, io.Discard, io.Discard); err != nil {
 		t.Errorf("later deploy without values: %v", err)
 	}
@@ -195,15 +214,15 @@ func TestPrivateKey(t *testing.T) {
 
 func TestReplacementStopsDeploy(t *testing.T) {
 	s := project(t)
-	deployed(s, "p-Secret", "CREATE_COMPLETE", secretTemplate)
-	deployed(s, "p-Datastore", "CREATE_COMPLETE", before)
-	renamed := strings.Replace(before, `"DatastoreName": "a"`, `"DatastoreName": "b"`, 1)
-	write(t, "cdk.out/p-Datastore.template.json", renamed)
+	deploys(t, s, "p-Secret", "CREATE_COMPLETE", secretTemplate)
+	deploys(t, s, "p-Datastore", "CREATE_COMPLETE", withParameters)
+	datastore(s, "https://idp.example/t")
+	write(t, "cdk.out/p-Datastore.template.json", with(t, withParameters, `"Tags"`, `"SseConfiguration": {"K": "k"}, "Tags"`))
 
 	for _, confirmation := range []string{"", "no", "YES", "true"} {
 		t.Setenv("CONFIRM_REPLACEMENT", confirmation)
 		err := run(t.Context(), nil, io.Discard, io.Discard)
-		if err == nil || !strings.Contains(err.Error(), "  DatastoreName\n") {
+		if err == nil || !strings.Contains(err.Error(), "they changed: kmsKey.\n") {
 			t.Errorf("CONFIRM_REPLACEMENT=%s: %v", confirmation, err)
 		}
 	}
@@ -230,12 +249,12 @@ func TestStopsInDoubt(t *testing.T) {
 		"no permission": {func(_ *testing.T, s *awstest.Server) {
 			s.Fail("cloudformation DescribeStacks", "AccessDenied", "User is not authorized to perform: cloudformation:DescribeStacks")
 		}, nil, "stack p-Datastore: CloudFormation DescribeStacks: AccessDenied: User is not authorized"},
-		"no permission for the template": {func(_ *testing.T, s *awstest.Server) {
-			deployed(s, "p-Datastore", "CREATE_COMPLETE", before)
+		"no permission for the template": {func(t *testing.T, s *awstest.Server) {
+			deploys(t, s, "p-Datastore", "CREATE_COMPLETE", withParameters)
 			s.Fail("cloudformation GetTemplate p-Datastore", "AccessDenied", "x\x1b[2J")
 		}, nil, "stack p-Datastore: CloudFormation GetTemplate: AccessDenied: x"},
-		"not a template": {func(_ *testing.T, s *awstest.Server) {
-			deployed(s, "p-Datastore", "CREATE_COMPLETE", `"hidden"`)
+		"not a template": {func(t *testing.T, s *awstest.Server) {
+			deploys(t, s, "p-Datastore", "CREATE_COMPLETE", `"hidden"`)
 		}, nil, "the deployed template of stack p-Datastore is not JSON"},
 		"another error of validation": {func(_ *testing.T, s *awstest.Server) {
 			s.Fail("cloudformation DescribeStacks", "ValidationError", "1 validation error detected")
@@ -284,22 +303,48 @@ func TestDeployFails(t *testing.T) {
 	}
 }
 
-func TestIdpConfig(t *testing.T) {
-	s := project(t)
-	var out strings.Builder
-	if err := run(t.Context(), []string{"idp-config", "-c", "a=b"}, &out, io.Discard); err != nil {
-		t.Fatal(err)
-	}
-	var got map[string]any
-	if err := json.Unmarshal([]byte(out.String()), &got); err != nil {
-		t.Fatal(err)
-	}
-	if len(got) != 4 || got["IdpLambdaArn"] != "arn:live" || got["AuthorizationStrategy"] != "SMART_ON_FHIR" ||
-		got["FineGrainedAuthorizationEnabled"] != true || !strings.HasPrefix(got["Metadata"].(string), `{"token_endpoint"`) {
-		t.Errorf("got %s", out.String())
-	}
-	if calls := s.Calls(); len(calls) > 0 {
-		t.Errorf("asked AWS: %q", calls)
+func TestChangesInPlace(t *testing.T) {
+	const changes, byHand, unknown = "  changes in place: token_endpoint\n", "  changed by hand:  token_endpoint\n",
+		"  Changes by hand are not known: HealthLake DescribeFHIRDatastore: AccessDeniedException"
+	for name, test := range map[string]struct {
+		before     string
+		live       string // the datastore's token endpoint; empty: nobody may look
+		parameters int    // that the CDK gets
+		want, not  []string
+	}{
+		"deployed by this version": {withParameters, "https://idp.example/t", 0, []string{changes}, []string{byHand, unknown}},
+		"deployed before":          {literal, "https://idp.example/t", 5, []string{changes}, []string{byHand, unknown}},
+		"changed by hand":          {withParameters, "https://hand.example/t", 0, []string{changes, byHand, "sets every setting"}, nil},
+		"nobody may look":          {withParameters, "", 0, []string{changes, unknown}, []string{byHand}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := project(t)
+			deploys(t, s, "p-Secret", "CREATE_COMPLETE", secretTemplate)
+			deploys(t, s, "p-Datastore", "UPDATE_COMPLETE", test.before)
+			datastore(s, test.live)
+			if test.live == "" {
+				s.Fail("healthlake DescribeFHIRDatastore d1", "AccessDeniedException", "no")
+			}
+			write(t, "cdk.out/p-Datastore.template.json", with(t, withParameters, "https://idp.example/t", "https://new.example/t"))
+			var out strings.Builder
+			if err := run(t.Context(), nil, &out, io.Discard); err != nil {
+				t.Fatal(err)
+			}
+			for _, want := range test.want {
+				if !strings.Contains(out.String(), want) {
+					t.Errorf("no %q in\n%s", want, out.String())
+				}
+			}
+			for _, not := range test.not {
+				if strings.Contains(out.String(), not) {
+					t.Errorf("%q in\n%s", not, out.String())
+				}
+			}
+			c, ok := called(t)
+			if given := len(optionValues(c.Argv, "--parameters")); !ok || given != test.parameters {
+				t.Errorf("cdk got %q", c.Argv)
+			}
+		})
 	}
 }
 
@@ -335,7 +380,7 @@ func TestContextFiles(t *testing.T) {
 		{"{}", []string{"--context=env=dev"}, `env: got "dev"`},
 	} {
 		write(t, "cdk.context.json", test.file)
-		for _, command := range []string{"synth", "diff", "destroy", "idp-config"} {
+		for _, command := range []string{"synth", "diff", "destroy"} {
 			err := run(t.Context(), append([]string{command}, test.args...), io.Discard, io.Discard)
 			if err == nil || !strings.HasPrefix(err.Error(), test.want) {
 				t.Errorf("%s: %v, want %s", command, err, test.want)
@@ -372,7 +417,7 @@ func TestDestroy(t *testing.T) {
 		t.Errorf("the CDK was started: %t\n%s", ok, out.String())
 	}
 
-	deployed(s, "p-Secret", "ROLLBACK_COMPLETE", secretTemplate)
+	deploys(t, s, "p-Secret", "ROLLBACK_COMPLETE", secretTemplate)
 	if err := run(t.Context(), []string{"destroy", "--", "--force"}, io.Discard, &out); err != nil {
 		t.Fatal(err)
 	}

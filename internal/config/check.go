@@ -28,6 +28,7 @@ var (
 	// HealthLake API Reference, CreateFHIRDatastore.
 	datastoreName = allOf("1 to 256 letters, digits, spaces or _.:/=+-%@",
 		length(1, contract.MaxDatastoreName), matching("", `^[\p{L}\p{Z}\p{N}_.:/=+\-%@]*$`))
+	datastoreID = matching("the 32 characters of a datastore's id (not its ARN), or the empty string", `^([0-9a-f]{32})?$`)
 	// Secrets Manager API Reference, CreateSecret.
 	secretName = allOf("1 to 512 ASCII letters, digits or /_+=.@-",
 		length(1, 512), matching("", `^[A-Za-z0-9/_+=.@-]*$`))

@@ -45,6 +45,8 @@ type Config struct {
 	Prefix        string // may be empty
 	DatastoreName string // without the prefix
 
+	AdoptDatastore string // the id of a datastore that exists already; empty: the deployment creates one
+
 	ProtectDatastore bool // deleting the stack keeps the datastore and its data
 
 	PreloadData     bool

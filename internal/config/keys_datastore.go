@@ -13,6 +13,14 @@ var datastoreKeys = []key{
 		doc:   "The datastore's name, without the prefix, which is put in front of it.",
 	},
 	{
+		name: "adoptDatastore", byDefault: fixed(""),
+		value: text(func(c *Config) *string { return &c.AdoptDatastore }, datastoreID),
+		doc: "The id of a datastore that exists already, for example a restored one. The deployment then creates none: it changes " +
+			"the settings of this one, and never deletes it. A deployment that has created its datastore cannot adopt another. " +
+			"`preloadData` has no effect; `kmsKey` must be the datastore's own key, if it has one. See " +
+			"[adopt a datastore](../upgrading.md#adopt-a-datastore).",
+	},
+	{
 		name: "protectDatastore", byDefault: fixed(false),
 		value: boolean(func(c *Config) *bool { return &c.ProtectDatastore }),
 		doc: "Turns on termination protection for the stacks, so that `cdk destroy` refuses, and keeps the datastore and " +

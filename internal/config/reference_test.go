@@ -68,7 +68,7 @@ func TestReplaces(t *testing.T) {
 		"lambdaMaxConcurrentExecutions": 10, "lambdaReservedConcurrency": 20, "introspectionCacheSeconds": 5,
 		"restrictInvokeToAccount": true,
 
-		"datastoreName": "other", "protectDatastore": true, "preloadData": true, "preloadDataType": "SYNTHEA", "kmsKey": "create",
+		"datastoreName": "other", "adoptDatastore": "0123456789abcdef0123456789abcdef", "protectDatastore": true, "preloadData": true, "preloadDataType": "SYNTHEA", "kmsKey": "create",
 		"healthLakeAccess": "read-only", "bulkExport": "get", "authorizationStrategy": "SMART_ON_FHIR_V1", "fineGrainedAuthorization": false,
 		"smartScopes": "openid", "smartCapabilities": "permission-v2", "grantTypes": "authorization_code",
 

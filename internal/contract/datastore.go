@@ -35,6 +35,8 @@ const (
 	SettingsType = "Custom::DatastoreSettings"
 	// ApplyParameter is the stack parameter that DatastoreProperties.ApplySettings comes from.
 	ApplyParameter = "ApplySettings"
+	// DatastoreOutput is the output of the datastore's stack that has the datastore's id.
+	DatastoreOutput = "DatastoreId"
 	// MaxParameter is CloudFormation's limit for a parameter's value, in bytes (User Guide, "CloudFormation quotas").
 	MaxParameter = 4096
 )
@@ -59,7 +61,7 @@ type DatastoreProperties struct {
 	FineGrainedAuthorizationEnabled string
 	IdpLambdaArn                    string
 	Metadata                        Discovery
-	// Created is what CloudFormation created the datastore with.
+	// Created is what CloudFormation created the datastore with; empty if it did not.
 	Created DatastoreSettings
 	// ApplySettings, where it is new and not empty, has the function compare the settings with the datastore itself, which
 	// somebody may have changed by hand. Otherwise it compares them with those of the last deployment.

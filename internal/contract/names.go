@@ -115,6 +115,9 @@ func NamesOf(prefix, datastoreName, account, region string) Names {
 	}
 }
 
+// DatastoreARN is the ARN of the account's datastore with an id.
+func (n Names) DatastoreARN(id string) string { return strings.TrimSuffix(n.Datastores, "*") + id }
+
 // Role is the name of one of the service roles.
 func (n Names) Role(r ServiceRole) string { return n.Prefix + r.Name }
 
