@@ -70,8 +70,8 @@ lint: need-go ## Run gofmt, go vet and staticcheck
 	@for module in $(MODULES); do echo "go vet, staticcheck: $$module"; \
 	  (cd $$module && go vet ./... && go run $(STATICCHECK) ./...) || exit 1; done
 
-e2e: need-go node_modules ## Deploy to a local AWS and prove it with ORY Hydra and oidc-provider; writes docs/evidence/tested.md
-	@go build -C local -buildvcs=false -o ../bin/ ./e2e && bin/e2e -report docs/evidence/tested.md
+e2e: need-go need-python node_modules local/oidcprovider/node_modules ## Deploy to a local AWS and prove it with ORY Hydra and oidc-provider; writes docs/evidence/tested.md [PART=Tokens]
+	go -C local test ./e2e -count=1 -timeout 40m -v -run 'TestEndToEnd/$(PART)' -e2e -report $(CURDIR)/docs/evidence/tested.md
 
 local-aws: need-python ## Start a local AWS to deploy to, in the foreground; prints the exports to use [PORT=4566]
 	@python3 -W ignore -B local/aws/server.py --port $(PORT)

@@ -14,7 +14,17 @@ require (
 	golang.org/x/sync v0.24.0
 )
 
-require github.com/go-jose/go-jose/v4 v4.1.9
+require (
+	github.com/aws/aws-sdk-go-v2/service/applicationautoscaling v1.41.18
+	github.com/aws/aws-sdk-go-v2/service/cloudformation v1.82.6
+	github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs v1.92.1
+	github.com/aws/aws-sdk-go-v2/service/healthlake v1.45.0
+	github.com/aws/aws-sdk-go-v2/service/iam v1.64.9
+	github.com/aws/aws-sdk-go-v2/service/lambda v1.114.3
+	github.com/go-jose/go-jose/v4 v4.1.9
+)
+
+require github.com/aws/aws-sdk-go-v2/aws/protocol/eventstream v1.7.26 // indirect
 
 require (
 	golang.org/x/term v0.47.0 // indirect

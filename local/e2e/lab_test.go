@@ -1,0 +1,266 @@
+package e2e
+
+import (
+	"bytes"
+	"context"
+	"debug/buildinfo"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"runtime/debug"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"healthlake-smart-on-fhir/local/functionbinary"
+)
+
+// lab is what one run has.
+type lab struct {
+	root string // the project
+	work string // scratch
+	tree string // a copy of the project, as a user would check it out
+	logs string // of the servers; they stay after a failure
+	env  []string
+
+	aws         *localAWS
+	hydra, oidc *provider
+
+	hydraOpaque, oidcOpaque, hydraJWT, oidcJWT *target
+
+	bootstrapped bool
+
+	mu     sync.Mutex
+	passed strings.Builder // the report's list
+}
+
+// newLab starts the local AWS and the providers. All end with the test, or when this process ends.
+func newLab(t *testing.T) *lab {
+	root, err := functionbinary.Root()
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := &lab{root: root, work: t.TempDir(), logs: filepath.Join(root, "local", ".cache", "e2e")}
+	if err := os.MkdirAll(l.logs, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for _, variable := range os.Environ() {
+		// What the user has set for real accounts must reach nothing here.
+		if !strings.HasPrefix(variable, "AWS_") && !strings.HasPrefix(variable, "CDK_") {
+			l.env = append(l.env, variable)
+		}
+	}
+	l.env = append(l.env, "JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION=20", "CDK_DISABLE_CLI_TELEMETRY=1", "NO_COLOR=1",
+		"PYTHONDONTWRITEBYTECODE=1", "PYTHONWARNINGS=ignore", "NODE_NO_WARNINGS=1", "CDK_REQUIRE_APPROVAL=never")
+	if l.tree, err = copyProject(root, l.work); err != nil {
+		t.Fatal(err)
+	}
+	if l.aws, err = startAWS(t, l); err != nil {
+		t.Fatal(err)
+	}
+	// From here on every program that is started knows the local AWS, and no other.
+	for name, value := range l.aws.environment() {
+		l.env = append(l.env, name+"="+value)
+	}
+	if l.hydra, err = startHydra(t, l); err != nil {
+		t.Fatal(err)
+	}
+	if l.oidc, err = startOIDCProvider(t, l); err != nil {
+		t.Fatal(err)
+	}
+	l.makeTargets()
+	return l
+}
+
+// copyProject copies what a deployment needs, without tests, so that nothing in this checkout is changed.
+func copyProject(root, work string) (string, error) {
+	tree := filepath.Join(work, "project")
+	for _, name := range []string{"cmd", "internal", "lambda", "stacks", "events"} {
+		if err := os.CopyFS(filepath.Join(tree, name), os.DirFS(filepath.Join(root, name))); err != nil {
+			return "", err
+		}
+	}
+	for _, name := range []string{"main.go", "go.mod", "go.sum", "cdk.json", "package.json", "package-lock.json", "Makefile"} {
+		content, err := os.ReadFile(filepath.Join(root, name))
+		if err != nil {
+			return "", err
+		}
+		if err := os.WriteFile(filepath.Join(tree, name), content, 0o644); err != nil {
+			return "", err
+		}
+	}
+	// Installed once is enough; make goes by the dates.
+	if err := os.Symlink(filepath.Join(root, "node_modules"), filepath.Join(tree, "node_modules")); err != nil {
+		return "", err
+	}
+	return tree, os.Chtimes(filepath.Join(tree, "package-lock.json"), time.Time{}, time.Unix(0, 0))
+}
+
+// setContext writes the tree's cdk.context.json.
+func (l *lab) setContext(context map[string]any) error {
+	content, err := json.MarshalIndent(context, "", "  ")
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(l.tree, "cdk.context.json"), content, 0o600)
+}
+
+// shell runs a command line in the tree and returns what it prints. With an error it returns that too.
+func (l *lab) shell(ctx context.Context, command string, env ...string) (string, error) {
+	cmd := exec.CommandContext(ctx, "sh", "-c", command)
+	cmd.Dir, cmd.Env, cmd.WaitDelay = l.tree, slices.Concat(l.env, env), 5*time.Second
+	output, err := cmd.CombinedOutput()
+	if err != nil {
+		lines := strings.Split(strings.TrimSpace(string(output)), "\n")
+		err = fmt.Errorf("%s: %w; it said at the end:\n%s", command, err, strings.Join(lines[max(0, len(lines)-15):], "\n"))
+	}
+	return string(output), err
+}
+
+// refused fails unless the command fails and says all of this.
+func (l *lab) refused(ctx context.Context, command string, parts ...string) error {
+	output, err := l.shell(ctx, command)
+	if err == nil {
+		return fmt.Errorf("%s did not fail:\n%s", command, output)
+	}
+	return contains(command, output, parts...)
+}
+
+// says fails unless the command succeeds and says all of this.
+func (l *lab) says(ctx context.Context, command string, parts ...string) error {
+	output, err := l.shell(ctx, command)
+	if err != nil {
+		return err
+	}
+	return contains(command, output, parts...)
+}
+
+// server is a program that runs until its standard input is closed, so that it never outlives this process.
+type server struct {
+	cmd    *exec.Cmd
+	stdin  interface{ Close() error }
+	log    string
+	exited chan struct{}
+}
+
+// serve starts a server. Its output goes to a file of that name.
+func (l *lab) serve(t *testing.T, name string, env []string, program string, args ...string) (*server, error) {
+	s := &server{log: filepath.Join(l.logs, name+".log"), exited: make(chan struct{})}
+	log, err := os.Create(s.log)
+	if err != nil {
+		return nil, err
+	}
+	s.cmd = exec.Command(program, args...)
+	s.cmd.Env, s.cmd.Stdout, s.cmd.Stderr = slices.Concat(l.env, env), log, log
+	if s.stdin, err = s.cmd.StdinPipe(); err != nil {
+		return nil, err
+	}
+	if err := s.cmd.Start(); err != nil {
+		return nil, err
+	}
+	go func() {
+		_ = s.cmd.Wait()
+		_ = log.Close()
+		close(s.exited)
+	}()
+	t.Cleanup(s.stop)
+	return s, nil
+}
+
+func (s *server) stop() {
+	_ = s.stdin.Close()
+	_ = s.signal(syscall.SIGCONT)
+	select {
+	case <-s.exited:
+	case <-time.After(3 * time.Second):
+		_ = s.cmd.Process.Kill()
+		<-s.exited
+	}
+}
+
+func (s *server) signal(signal syscall.Signal) error { return s.cmd.Process.Signal(signal) }
+
+// logged tells whether the server has written this.
+func (s *server) logged(text string) (bool, error) {
+	output, err := os.ReadFile(s.log)
+	return bytes.Contains(output, []byte(text)), err
+}
+
+var loopback = regexp.MustCompile(`(http://127\.0\.0\.1:\d+)\n`)
+
+// address is the first address of loopback that the server has written.
+func (s *server) address(ctx context.Context) (found string, err error) {
+	err = within(ctx, time.Minute, 50*time.Millisecond, func() (bool, error) {
+		output, err := os.ReadFile(s.log)
+		if line := loopback.FindSubmatch(output); line != nil {
+			found = string(line[1])
+		}
+		select {
+		case <-s.exited:
+			return false, fmt.Errorf("%s has ended:\n%s", s.cmd, output)
+		default:
+			return found != "", err
+		}
+	})
+	return found, err
+}
+
+// start runs a deployed binary as Lambda does, with the environment that was deployed.
+func (l *lab) start(t *testing.T, target *target) error {
+	env := l.aws.environment() // in the place of the execution role's credentials
+	maps.Copy(env, target.d.variables())
+	call, err := startCaller(t, target, env)
+	if err != nil {
+		return err
+	}
+	target.call = call
+	return nil
+}
+
+// versions are those of the parts that are not this project's.
+func (l *lab) versions(t *testing.T) [][2]string {
+	manifest := func(path string) string {
+		content, err := os.ReadFile(filepath.Join(l.root, path, "package.json"))
+		var manifest struct{ Version string }
+		if err == nil {
+			err = json.Unmarshal(content, &manifest)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		return manifest.Version
+	}
+	printed := func(command string) string {
+		output, err := l.shell(t.Context(), command)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return strings.TrimSpace(output)
+	}
+	binary, err := buildinfo.ReadFile(hydraBinary(l))
+	if err != nil {
+		t.Fatal(err)
+	}
+	i := slices.IndexFunc(binary.Deps, func(m *debug.Module) bool { return m.Path == "github.com/ory/hydra/v2" })
+	return [][2]string{
+		{"ORY Hydra", binary.Deps[i].Version},
+		{"oidc-provider", manifest("local/oidcprovider/node_modules/oidc-provider")},
+		{"AWS CDK command line", manifest("node_modules/aws-cdk")},
+		{"moto", printed(`python3 -c "import moto; print(moto.__version__)"`)},
+		{"Python", printed(`python3 -c "import sys; print('%d.%d' % sys.version_info[:2])"`)},
+		{"Node.js", printed(`node -p "process.versions.node.split('.')[0]"`)},
+		{"Go", strings.Join(strings.Split(strings.TrimPrefix(runtime.Version(), "go"), ".")[:2], ".")},
+		{"Platform of the function", runtime.GOOS + " " + architecture},
+	}
+}
+
+// architecture is this machine's in Lambda's terms: the deployed binary is run here.
+var architecture = map[string]string{"amd64": "x86_64", "arm64": "arm64"}[runtime.GOARCH]
