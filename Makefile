@@ -125,7 +125,10 @@ local/smart/node_modules: local/smart/package-lock.json | need-node
 	npm ci --prefix local/smart
 	@touch local/smart/node_modules
 
-.PHONY: need-go need-node need-python
+.PHONY: bin/deploy need-go need-node need-python
+bin/deploy: need-go node_modules
+	@go build -buildvcs=false -o bin/ ./cmd/deploy
+
 need-go:
 	@command -v go >/dev/null || { echo "Go 1.26 or later is needed: https://go.dev/dl/"; exit 1; }
 need-node: # 20 works too, but the CDK warns at each run that it has reached its end of life
