@@ -39,10 +39,12 @@ func TestKeyErrorsDoNotQuoteTheServer(t *testing.T) {
 		"a malformed header": raw("HTTP/1.1 200 OK\r\nleak\r\n\r\n"),
 		"a malformed chunk":  raw("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nleak\r\n"),
 		"a wrong length":     raw("HTTP/1.1 200 OK\r\nContent-Length: leak\r\n\r\n"),
-		"a redirect":         func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "https://leak.example/", 302) },
-		"not JSON":           func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "leak") },
-		"keys of a string":   func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, `{"keys": "leak"}`) },
-		"a key of a string":  func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, `{"keys": ["leak"]}`) },
+		"a redirect": func(w http.ResponseWriter, r *http.Request) {
+			http.Redirect(w, r, "https://leak.example/", http.StatusFound)
+		},
+		"not JSON":          func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "leak") },
+		"keys of a string":  func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, `{"keys": "leak"}`) },
+		"a key of a string": func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, `{"keys": ["leak"]}`) },
 	} {
 		if err := load(t, send); err == nil || strings.Contains(err.Error(), "leak") || strings.Contains(err.Error(), "127.0.0.1") {
 			t.Errorf("%s: got %v", name, err)

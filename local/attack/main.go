@@ -6,6 +6,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"os"
@@ -84,7 +85,7 @@ func main() {
 	running.Wait()
 	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
 	line := func(r row, mistake string) {
-		fmt.Fprintf(w, "  %s\t%d\t%d\t%s\n", r.attack, r.tried, r.authorized, mistake+r.why)
+		fmt.Fprintf(w, "  %s\t%d\t%d\t%s\n", r.attack, r.tried, r.authorized, cmp.Or(mistake, r.why))
 		if mistake != "" {
 			wrong++
 		}
