@@ -29,8 +29,13 @@ sandbox: need-go local/smart/node_modules local/policies/node_modules ## Run a S
 demo: need-go ## Run the function against a local identity provider and show what HealthLake would get
 	@go build -C local -buildvcs=false -o ../bin/ ./cmd/demo && bin/demo
 
+# A file after the target is the event: make invoke events/read.json.
+EVENT_GOALS := $(filter %.json,$(MAKECMDGOALS))
+.PHONY: $(EVENT_GOALS)
+$(EVENT_GOALS): ; @:
+
 invoke: need-go ## Run one event through the function [EVENT=events/search.json]
-	@go build -C local -buildvcs=false -o ../bin/ ./cmd/invoke && bin/invoke "$(EVENT)"
+	@go build -C local -buildvcs=false -o ../bin/ ./cmd/invoke && bin/invoke "$(or $(EVENT_GOALS),$(EVENT))"
 
 preflight: need-go ## Check cdk.context.json against the provider and AWS before a deploy [ENV=dev ARGS="--write --offline" CLIENT_SECRET SRV_API_KEY CLIENT_PRIVATE_KEY]
 	@go build -buildvcs=false -o bin/ ./cmd/preflight && bin/preflight $(CONTEXT) $(ARGS)

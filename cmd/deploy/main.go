@@ -51,14 +51,14 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	if command == "diff" {
-		return runCDK(append([]string{"diff", "--method", "template"}, cdkArgs...), nil, stdout, stderr)
-	}
 	cf, hl, err := connect(ctx, stacks, profileOf(cdkArgs))
 	if err != nil {
 		return err
 	}
-	if command == "destroy" {
+	switch command {
+	case "diff":
+		return runCDK(append([]string{"diff", "--method", "template"}, cdkArgs...), nil, stdout, stderr)
+	case "destroy":
 		return destroy(ctx, cf, stacks, cdkArgs, stdout, stderr)
 	}
 	parameters, err := examine(ctx, cf, hl, stacks, cdkArgs, stdout)

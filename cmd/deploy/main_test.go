@@ -400,8 +400,13 @@ func TestDiff(t *testing.T) {
 	if c, _ := called(t); !slices.Equal(c.Argv, []string{"diff", "--app", "cdk.out", "--method", "template", "p-Secret"}) {
 		t.Errorf("cdk got %q", c.Argv)
 	}
-	if calls := s.Calls(); len(calls) > 0 {
+	if calls := s.Calls(); !slices.Equal(calls, []string{"sts GetCallerIdentity"}) {
 		t.Errorf("asked AWS: %q", calls)
+	}
+	awstest.NoCredentials(t)
+	err := run(t.Context(), []string{"diff"}, io.Discard, io.Discard)
+	if err == nil || !strings.HasPrefix(err.Error(), "no AWS credentials; to fix it, ") {
+		t.Errorf("without credentials: %v", err)
 	}
 }
 

@@ -103,7 +103,7 @@ func (p process) complain(err error) {
 func (p process) check(
 	ctx context.Context, o options, project cdkcontext.Context, token string, w written, l *checklist.List,
 ) (response []byte) {
-	cfg, ok := contextRows(project, l)
+	cfg, roots, ok := contextRows(o.dir, project, l)
 	if !ok {
 		skipAll(l, "the context has errors")
 		return nil
@@ -114,20 +114,14 @@ func (p process) check(
 		account.Offline(l, "offline")
 		return nil
 	}
-	response = p.checkProvider(ctx, o, cfg, token, w, l)
+	response = p.checkProvider(ctx, o, cfg, roots, token, w, l)
 	account.Check(ctx, cfg, qualifier(project.Values), l)
 	return response
 }
 
 func (p process) checkProvider(
-	ctx context.Context, o options, cfg config.Config, token string, w written, l *checklist.List,
+	ctx context.Context, o options, cfg config.Config, roots *x509.CertPool, token string, w written, l *checklist.List,
 ) (response []byte) {
-	roots, err := readRoots(o.dir, cfg.AuthCABundle)
-	if err != nil {
-		l.Fail("context authCaBundle", err.Error(), "correct authCaBundle")
-		provider.Offline(l, "authCaBundle is not usable")
-		return nil
-	}
 	idp := provider.New(cfg, provider.Options{
 		Secrets: provider.SecretsFrom(p.getenv), Roots: roots, Calls: o.calls, Reach: p.reach,
 		Withhold: w.withhold(cfg.AuthEndpointIntrospect, o),
@@ -143,8 +137,8 @@ func (p process) checkProvider(
 	return response
 }
 
-// contextRows adds the rows about the context itself. ok is false if it has errors.
-func contextRows(project cdkcontext.Context, l *checklist.List) (cfg config.Config, ok bool) {
+// contextRows adds the rows about the context itself and the files that it names. ok is false if there are errors.
+func contextRows(dir string, project cdkcontext.Context, l *checklist.List) (cfg config.Config, roots *x509.CertPool, ok bool) {
 	cfg, problems := config.Parse(project.Values, project.Others...)
 	for _, problem := range problems {
 		add := l.Fail
@@ -157,10 +151,14 @@ func contextRows(project cdkcontext.Context, l *checklist.List) (cfg config.Conf
 		}
 		add("context "+problem.Key, reason, fix)
 	}
-	if len(problems) == 0 {
+	roots, err := readRoots(dir, cfg.AuthCABundle)
+	if err != nil {
+		l.Fail("context authCaBundle", err.Error(), "correct authCaBundle, the path of a PEM file")
+	}
+	if len(problems) == 0 && err == nil {
 		l.OK("context", "valid")
 	}
-	return cfg, !config.HasErrors(problems)
+	return cfg, roots, !config.HasErrors(problems) && err == nil
 }
 
 func skipAll(l *checklist.List, reason string) {

@@ -17,8 +17,10 @@ import (
 var (
 	anyText   = check[string]{"a string, which may be empty", func(string) bool { return true }}
 	accountID = matching("12 digits", `^[0-9]{12}$`)
-	// AWS adds regions, so this checks the form alone; a region without HealthLake gives a warning.
-	regionName = matching("an AWS region such as us-east-1", `^[a-z]{2}(-[a-z]+)+-[0-9]$`)
+	// The regions with HealthLake (HealthLake Developer Guide, "Endpoints and quotas"). The CDK has a list of its own, and the
+	// synthesis fails for the other regions of AWS.
+	regions    = oneOf("us-east-1", "us-east-2", "us-west-2", "ap-south-1", "ap-southeast-2", "ca-central-1", "eu-west-1", "eu-west-2")
+	regionName = check[string]{"a region with HealthLake: " + regions.want, regions.ok}
 
 	// Tag limits: AWS General Reference, "Tag naming limits and requirements".
 	tagName = allOf(`1 to 128 letters, digits, spaces or _.:/=+-@, not beginning with "aws:"`,

@@ -88,7 +88,7 @@ func TestSingleKeys(t *testing.T) {
 		{"lambdaEnhancedLogging", []any{true, "FALSE"}, []any{"on", 0}},
 		{"logRetentionDays", []any{1, 14, "365", 3653}, []any{0, 2, 15, 3652}},
 		{"dashboard", []any{true, "false"}, []any{"on", 1}},
-		{"alarmEmail", []any{"", "ops@example.org", "on-call+fhir@mail.clinic.example"},
+		{"alarmEmail", []any{"", "ops@example.org", "on-call+fhir@mail.hospital.example"},
 			[]any{"ops", "ops@", "@example.org", "ops@example", "a@b@example.org", "ops @example.org", "ops@-x.org",
 				"Ops <ops@example.org>", "a@example.org,b@example.org", "ops@example.org\n", "mailto:ops@example.org",
 				strings.Repeat("a", 250) + "@example.org", true}},

@@ -19,7 +19,6 @@ type key struct {
 	replaces string // the datastore's property for whose change CloudFormation builds a new, empty datastore; mostly none
 
 	secret string // environment variable that fills the key at deploy time; the value is then never shown
-	sample string // the placeholder in the sample cdk.context.json: a value that contains it gets a warning
 }
 
 // group is the keys that the reference shows under one heading.
@@ -93,15 +92,6 @@ func Replacing(property string) (names []string) {
 	}
 	return names
 }
-
-// The placeholders in the sample cdk.context.json.
-const (
-	sampleAccount      = "123456789012"
-	sampleClientID     = "11111111-2222-3333-4444-555555555555"
-	sampleClientSecret = "abcdefghijklmnopqrstuvxyz"
-	sampleHost         = "main-oauth2-server-link.com"
-	sampleAPIKey       = "srv_pat_aBcDeFgHiJkLmNoPqRsTuVwXyZ"
-)
 
 // Spelling returns the name under which the context holds a key: its documented name, or one of its aliases. Of a key that
 // the context does not have, it is the documented name.

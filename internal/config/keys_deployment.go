@@ -10,15 +10,14 @@ var deploymentKeys = []key{
 			"See [environments](../environments.md).",
 	},
 	{
-		name: keyAccount, byDefault: required, sample: sampleAccount,
+		name: keyAccount, byDefault: required,
 		value: digits(func(c *Config) *string { return &c.Account }, accountID),
 		doc:   "The AWS account that everything is deployed to.",
 	},
 	{
 		name: KeyRegion, byDefault: required,
 		value: text(func(c *Config) *string { return &c.Region }, regionName),
-		doc: "The AWS region. HealthLake is known to be in " + codes(healthLakeRegions) +
-			"; another region gives a warning, because AWS adds regions.",
+		doc:   "The AWS region. These are the ones with HealthLake; if AWS has added one, update this project and its CDK.",
 	},
 	{
 		name: "tagName", byDefault: required,

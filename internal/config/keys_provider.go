@@ -22,34 +22,34 @@ var providerKeys = []key{
 			"See [introspection or JWT](../providers/README.md#introspection-or-jwt).",
 	},
 	{
-		name: "clientId", byDefault: requiredToIntrospect, sample: sampleClientID,
+		name: "clientId", byDefault: requiredToIntrospect,
 		value: text(func(c *Config) *string { return &c.ClientID }, clientID),
 		doc:   "The function's own client id at the provider, for introspection.",
 	},
 	{
-		name: contract.ClientSecret.Key, byDefault: fixed(""), secret: contract.ClientSecret.Variable, sample: sampleClientSecret,
+		name: contract.ClientSecret.Key, byDefault: fixed(""), secret: contract.ClientSecret.Variable,
 		value: text(func(c *Config) *string { return &c.ClientSecret }, orReference(clientSecret)),
 		doc: "The secret of `clientId`. Leave it out, or refer to another secret. A literal value works, but can be read " +
 			"in the templates. See " + credentialsPage + ".",
 	},
 	{
-		name: KeyAuthEndpoint, aliases: []string{"authEndPoint"}, byDefault: required, sample: sampleHost,
+		name: KeyAuthEndpoint, aliases: []string{"authEndPoint"}, byDefault: required,
 		value: text(func(c *Config) *string { return &c.AuthEndpoint }, baseURL),
 		doc: "The provider's base URL. The defaults of other endpoints are made from it and are right for ORY Hydra; for " +
 			"another provider see the " + providerPages + ".",
 	},
 	{
-		name: KeyAuthEndpointToken, byDefault: required, sample: sampleHost,
+		name: KeyAuthEndpointToken, byDefault: required,
 		value: text(func(c *Config) *string { return &c.AuthEndpointToken }, endpointURL),
 		doc:   "The provider's token endpoint. It is also the `iss` of each response to HealthLake.",
 	},
 	{
-		name: KeyAuthEndpointIntrospect, byDefault: requiredToIntrospect, sample: sampleHost,
+		name: KeyAuthEndpointIntrospect, byDefault: requiredToIntrospect,
 		value: text(func(c *Config) *string { return &c.AuthEndpointIntrospect }, endpointURL),
 		doc:   "The provider's introspection endpoint (RFC 7662).",
 	},
 	{
-		name: contract.APIKey.Key, byDefault: fixed(""), secret: contract.APIKey.Variable, sample: sampleAPIKey,
+		name: contract.APIKey.Key, byDefault: fixed(""), secret: contract.APIKey.Variable,
 		value: text(func(c *Config) *string { return &c.SrvAPIKey }, orReference(apiKey)),
 		doc: "API key for introspection, where the provider wants one, as ORY Network does. Leave it out, or refer to " +
 			"another secret. See " + credentialsPage + ".",

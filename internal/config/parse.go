@@ -95,7 +95,7 @@ func (p *parser) use(k key, spelling string, raw any) {
 	display := show
 	if k.secret != "" {
 		display = hide
-	} else if hasReference(raw) {
+	} else if contains(raw, isReference) {
 		p.broken[k.name] = true
 		p.report(k.name, Problem{Key: spelling, Got: display(raw), Want: "no {{, which begins a dynamic reference of CloudFormation"})
 		return
@@ -113,8 +113,8 @@ func (p *parser) use(k key, spelling string, raw any) {
 	}
 	s, _ := toDigits(raw)
 	var want []string
-	if k.sample != "" && strings.Contains(s, k.sample) {
-		want = append(want, "your own value: this is the sample's placeholder")
+	if contains(raw, isPlaceholder) {
+		want = append(want, "your own value: this is a placeholder")
 	}
 	if k.secret != "" && s != "" && !reference.ok(s) {
 		want = append(want, fmt.Sprintf("no %s here: it can be read in cdk.out, in the CDK's assets bucket and in the "+
@@ -126,26 +126,45 @@ func (p *parser) use(k key, spelling string, raw any) {
 	}
 }
 
-// hasReference tells whether a value, or a string inside it, could hold a dynamic reference. CloudFormation resolves them
-// anywhere in a template, and would publish another secret of the account in the datastore's metadata (CloudFormation User
-// Guide, "Get values stored in other services using dynamic references").
-func hasReference(raw any) bool {
+// isReference tells whether a text could hold a dynamic reference. CloudFormation resolves them anywhere in a template, and
+// would publish another secret of the account in the datastore's metadata (CloudFormation User Guide, "Get values stored in
+// other services using dynamic references").
+func isReference(text string) bool { return strings.Contains(text, "{{") }
+
+// placeholders are what the sample and the providers' pages have in the places of people's own values. The tests hold them
+// against both.
+var placeholders = []string{
+	"123456789012", "11111111-2222-3333-4444-555555555555", "abcdefghijklmnopqrstuvxyz", "main-oauth2-server-link.com",
+	"srv_pat_aBcDeFgHiJkLmNoPqRsTuVwXyZ", "//clinic.", ".clinic.", "1a2b3c4d5e6f7g8h9", "_Ab1Cd2Ef3", "0a1b2c3d-1111-4222-8333-444455556666",
+	"a1a1a1a1-b2b2-4c3c-8d4d-e5e5e5e5e5e5", "5a4b3c2d-1e0f-4a9b-8c7d-6e5f4a3b2c1d", "abfba8f6-1111-4222-8333-f2f3e4cafb05",
+}
+
+func isPlaceholder(text string) bool {
+	return slices.ContainsFunc(placeholders, func(p string) bool { return strings.Contains(text, p) })
+}
+
+// contains tells whether something is true of a value, or of a text inside it: an element of a list, a name or a value of an
+// object, or a part of a JSON text. A number counts as the text of its digits.
+func contains(raw any, is func(string) bool) bool {
 	switch v := raw.(type) {
-	case string: // perhaps JSON, in which a brace may be escaped
+	case string: // perhaps JSON, in which a character may be escaped
 		var decoded any
 		_ = json.Unmarshal([]byte(v), &decoded)
 		_, isString := decoded.(string)
-		return strings.Contains(v, "{{") || !isString && hasReference(decoded)
+		return is(v) || !isString && decoded != nil && contains(decoded, is)
 	case []string:
-		return slices.ContainsFunc(v, func(s string) bool { return hasReference(s) })
+		return slices.ContainsFunc(v, func(s string) bool { return contains(s, is) })
 	case []any:
-		return slices.ContainsFunc(v, hasReference)
+		return slices.ContainsFunc(v, func(e any) bool { return contains(e, is) })
 	case map[string]any:
 		for name, value := range v {
-			if hasReference(name) || hasReference(value) {
+			if contains(name, is) || contains(value, is) {
 				return true
 			}
 		}
+	default:
+		text, ok := toDigits(raw)
+		return ok && is(text)
 	}
 	return false
 }

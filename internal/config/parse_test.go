@@ -170,7 +170,7 @@ func TestAllFaultsAtOnce(t *testing.T) {
 	}
 	want := []string{
 		`error account: got "12345", want 12 digits`,
-		`error region: got "us east", want an AWS region such as us-east-1`,
+		`error region: got "us east", want a region with HealthLake: us-east-1, us-east-2, us-west-2, ap-south-1, ap-southeast-2, ca-central-1, eu-west-1 or eu-west-2`,
 		`error tagName: got "aws:Purpose", want 1 to 128 letters, digits, spaces or _.:/=+-@, not beginning with "aws:"`,
 		`error tagValue: got 5, want at most 256 letters, digits, spaces or _.:/=+-@`,
 		`error prefix: got "my_", want ASCII letters, digits and hyphens, a letter first, for the CloudFormation stack ` +
@@ -235,11 +235,11 @@ func TestSampleContext(t *testing.T) {
 
 func TestPlaceholders(t *testing.T) {
 	says(t, map[string]any{"account": 123456789012.0},
-		"warning account: got 123456789012, want your own value: this is the sample's placeholder")
+		"warning account: got 123456789012, want your own value: this is a placeholder")
 	// One warning a key, also where a literal alone gives one.
-	for key, value := range map[string]string{"clientSecret": sampleClientSecret, "srvAPIKey": sampleAPIKey} {
+	for key, value := range map[string]string{"clientSecret": "abcdefghijklmnopqrstuvxyz", "srvAPIKey": "srv_pat_aBcDeFgHiJkLmNoPqRsTuVwXyZ"} {
 		got := lines(with(map[string]any{key: value}))
-		if len(got) != 1 || !strings.Contains(got[0], "want your own value: this is the sample's placeholder; and no "+key) {
+		if len(got) != 1 || !strings.Contains(got[0], "want your own value: this is a placeholder; and no "+key) {
 			t.Errorf("the sample's %s: %q", key, got)
 		}
 	}

@@ -25,11 +25,11 @@ Fix the errors in cdk.context.json, or give the values with -c key=value; then r
 }
 
 func TestReportWarningsAlone(t *testing.T) {
-	_, problems := Parse(with(map[string]any{"clientId": sampleClientID}))
+	_, problems := Parse(with(map[string]any{"clientId": "11111111-2222-3333-4444-555555555555"}))
 	var b strings.Builder
 	Report(&b, problems)
 	want := `warning  clientId  got "11111111-2222-3333-4444-555555555555"  ` +
-		`want your own value: this is the sample's placeholder
+		`want your own value: this is a placeholder
 Warnings do not stop the command. The values are in cdk.context.json, or come from -c key=value.
 `
 	if b.String() != want {

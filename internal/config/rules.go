@@ -17,7 +17,6 @@ type rule struct {
 }
 
 var rules = slices.Concat([]rule{
-	{[]string{KeyRegion}, regionRule},
 	{[]string{KeyPrefix, KeyBulkExport}, prefixRule},
 	{[]string{KeyPrefix, KeyDatastoreName}, datastoreNameRule},
 	{[]string{KeyTokenValidation, KeyRequiredAudience, KeyAuthEndpoint, KeyAuthIssuer, KeyAuthEndpointJwks}, jwtRule},
@@ -34,18 +33,6 @@ var rules = slices.Concat([]rule{
 	{[]string{KeyLambdaConcurrentExecutions, KeyLambdaMaxConcurrentExecutions, KeyLambdaReservedConcurrency},
 		reservedConcurrencyRule},
 }, smartRules)
-
-// healthLakeRegions are the regions known to have HealthLake. AWS adds regions, so another one is only a warning.
-var healthLakeRegions = []string{"us-east-1", "us-east-2", "us-west-2", "ap-south-1", "ap-southeast-2", "ca-central-1",
-	"eu-west-1", "eu-west-2"}
-
-func regionRule(c Config) []Problem {
-	if slices.Contains(healthLakeRegions, c.Region) {
-		return nil
-	}
-	return []Problem{{Key: KeyRegion, Got: show(c.Region), Warning: true,
-		Want: "a region with HealthLake; known are " + strings.Join(healthLakeRegions, ", ")}}
-}
 
 // jwtRule: the provider's keys sign tokens for every audience, so a valid signature alone is not enough.
 func jwtRule(c Config) (problems []Problem) {

@@ -16,11 +16,8 @@ func TestRegionWithoutHealthLake(t *testing.T) {
 		"eu-west-1", "eu-west-2"} {
 		accepts(t, map[string]any{"region": region})
 	}
-	says(t, map[string]any{"region": "eu-north-1"}, `warning region: got "eu-north-1", want a region with HealthLake; `+
-		`known are us-east-1, us-east-2, us-west-2, ap-south-1, ap-southeast-2, ca-central-1, eu-west-1, eu-west-2`)
-	if c, _ := Parse(with(map[string]any{"region": "us-gov-west-1"})); c.Region != "us-gov-west-1" {
-		t.Errorf("a warning must not make the Config unusable: %+v", c)
-	}
+	says(t, map[string]any{"region": "eu-north-1"}, `error region: got "eu-north-1", want a region with HealthLake: `+
+		`us-east-1, us-east-2, us-west-2, ap-south-1, ap-southeast-2, ca-central-1, eu-west-1 or eu-west-2`)
 }
 
 // The credentials that a method needs may come at deploy time, so the context need not hold them.

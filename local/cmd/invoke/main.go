@@ -40,9 +40,12 @@ func run(ctx context.Context, args []string, out io.Writer) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, box.Stop()) }()
-	if event, err = box.Fill(ctx, event); err != nil {
+	filled, err := box.Fill(ctx, event)
+	if err != nil {
 		return fmt.Errorf("%s: %w", args[0], err)
 	}
+	foreign := bytes.Equal(filled, event) && hasToken(event)
+	event = filled
 	result, err := box.Function.Invoke(ctx, event)
 	if err != nil {
 		return err
@@ -64,7 +67,17 @@ func run(ctx context.Context, args []string, out io.Writer) (err error) {
 	for _, line := range box.Function.Logs() {
 		fmt.Fprintln(out, line)
 	}
+	if foreign {
+		fmt.Fprint(out, "\nOnly the local identity provider was asked, and it did not issue this token. To ask yours:\n"+
+			"  make preflight ARGS=--token-stdin < token.txt\n")
+	}
 	return nil
+}
+
+// hasToken tells whether an event has a token.
+func hasToken(event []byte) bool {
+	var fields struct{ BearerToken string }
+	return json.Unmarshal(event, &fields) == nil && fields.BearerToken != ""
 }
 
 // readEvent reads a file that holds one JSON value. Lambda asks no more of an event.

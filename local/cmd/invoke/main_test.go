@@ -16,7 +16,7 @@ func TestInvoke(t *testing.T) {
 		{"a placeholder", `{"datastoreEndpoint":"https://example.com/r4/","bearerToken":"<valid: a remark>"}`,
 			[]string{"Response after", `"isAuthorized": true`, `"outcome":"authorized"`, `"bearerToken":"[redacted]"`}},
 		{"a token", `{"datastoreEndpoint":"https://example.com/r4/","bearerToken":"some-token"}`,
-			[]string{"Response after", `"isAuthorized": false`, `"outcome":"denied"`}},
+			[]string{"Response after", `"isAuthorized": false`, `"outcome":"denied"`, "Only the local identity provider was asked"}},
 		{"no token", `{"datastoreEndpoint":"https://example.com/r4/"}`,
 			[]string{"Error after", "bearerToken is missing", `"outcome":"error"`}},
 		{"no object", `7`, []string{"Error after", `"outcome":"error"`}},
