@@ -59,12 +59,18 @@ destroy: bin/deploy ## Remove the stacks, after a question; the datastore with i
 	@bin/deploy destroy $(CONTEXT) -- $(CDK_OPTIONS)
 
 ##@ To change it
-.PHONY: test policies lint e2e local-aws faults attack reference bench fuzz licenses sbom vulncheck clean
+.PHONY: test sandbox-test screenshots policies lint e2e local-aws faults attack reference bench fuzz licenses sbom vulncheck clean
 
 # The tests in local/ build the function with a command of their own, which the test cache does not see; hence -count=1.
 test: need-go node_modules local/oidcprovider/node_modules ## Run every test that needs no AWS
 	go test ./...
 	go -C local test -count=1 ./...
+
+sandbox-test: need-go local/smart/node_modules local/policies/node_modules ## Try the sandbox with real clients and in a browser (Chromium)
+	@go build -C local -buildvcs=false -o ../bin/ ./cmd/sandbox && node --test --test-concurrency=1 --test-reporter=spec local/smart/test/*.test.js
+
+screenshots: ## Write the pictures in docs/images: sandbox-test does it
+	@mkdir -p docs/images && SCREENSHOTS="$(CURDIR)/docs/images" $(MAKE) --no-print-directory sandbox-test
 
 policies: need-go local/policies/node_modules ## Evaluate who may do what by the templates' policies
 	@go build -o bin/app . && node local/policies/check.js bin/app

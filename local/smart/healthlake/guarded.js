@@ -32,10 +32,11 @@ export class GuardedRepository extends FhirRepository {
     return this.#store.generateId()
   }
 
-  async createResource(resource) {
+  // In a bundle the library has given the resource its id already, since other entries refer to it.
+  async createResource(resource, options) {
     know(resource.resourceType)
     this.#check('c', resource)
-    return this.#store.createResource({ ...resource, id: this.generateId(), meta: undefined })
+    return this.#store.createResource({ ...resource, id: (options?.assignedId && resource.id) || this.generateId(), meta: undefined })
   }
 
   async readResource(type, id) {

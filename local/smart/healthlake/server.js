@@ -86,7 +86,7 @@ export function healthLake({ base, datastore, repository, invokeURL, mayRole, re
   async function ask(guarded, request, path, url) {
     const body = await read(request)
     const [outcome, resource, ...rest] = await router.handleRequest(
-      { ...makeSimpleRequest(request.method, path + url.search, body), headers: request.headers }, guarded)
+      { ...makeSimpleRequest(request.method, path + url.search, body), headers: request.headers, config: { transactions: true } }, guarded)
     return [outcome, resource?.type === 'searchset' ? paged(resource, url, body, request.method) : resource, ...rest]
   }
 

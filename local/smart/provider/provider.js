@@ -90,6 +90,10 @@ export function makeProvider({ issuer, audience, clients, accounts, context }) {
       ctx.query = { ...ctx.query, prompt: 'consent' }
     }
     await next()
+    // A token that the provider never issued is not active (RFC 7662 section 2.2). The library calls a JWT a mistake instead.
+    if (ctx.oidc?.route === 'introspection' && ctx.body?.error === 'unsupported_token_type') {
+      Object.assign(ctx, { status: 200, body: { active: false } })
+    }
     // SMART App Launch, "Launch context arrives with your access_token".
     const token = ctx.oidc?.route === 'token' && ctx.body?.access_token && ctx.oidc.entities.AccessToken
     if (token) Object.assign(ctx.body, context.get(token.grantId))
