@@ -158,18 +158,29 @@ func TestEachRequestHasItsOwnAssertion(t *testing.T) {
 	}
 }
 
-// RFC 6749 section 5.2: invalid_client may be 400 where the credentials are in the form.
-func TestRefusedAssertion(t *testing.T) {
-	auth := introspect.Auth{Method: clientauth.PrivateKeyJWT, Assertion: func() (string, error) { return "a.b.c", nil }}
-	for status, want := range map[int]reason.Reason{400: reason.ProviderUnauthorized, 401: reason.ProviderUnauthorized,
-		403: reason.ProviderUnauthorized, 404: reason.ProviderStatus, 429: reason.ProviderStatus} {
-		endpoint, _ := scripted(t, reply(status, ``), reply(status, ``))
-		_, err := ask(t, endpoint, auth)
-		wantReason(t, err, want)
+// RFC 6749 section 5.2: invalid_client may be 400 where the credentials are in the form. Any other 400 is about something else.
+func TestRefusedCredentials(t *testing.T) {
+	const refused = `{"error": "invalid_client", "error_description": "leak"}`
+	for _, test := range []struct {
+		status int
+		body   string
+		want   reason.Reason
+	}{
+		{400, refused, reason.ProviderUnauthorized},
+		{401, ``, reason.ProviderUnauthorized},
+		{403, ``, reason.ProviderUnauthorized},
+		{400, ``, reason.ProviderStatus},
+		{400, `{"error": "invalid_request"}`, reason.ProviderStatus},
+		{400, `{"error": ["invalid_client"]}`, reason.ProviderStatus},
+		{400, `{"error": "invalid_request", "error": "invalid_client"}`, reason.ProviderStatus},
+		{400, `invalid_client`, reason.ProviderStatus},
+		{404, refused, reason.ProviderStatus},
+		{429, refused, reason.ProviderStatus},
+	} {
+		endpoint, _ := scripted(t, reply(test.status, test.body), reply(test.status, test.body))
+		_, err := ask(t, endpoint, introspect.Auth{Method: clientauth.None})
+		wantReason(t, err, test.want)
 	}
-	endpoint, _ := scripted(t, reply(400, ``), reply(400, ``))
-	_, err := ask(t, endpoint, introspect.Auth{Method: clientauth.None})
-	wantReason(t, err, reason.ProviderStatus)
 }
 
 // A denial that comes first is an answer: the second request is not there to find a better one.

@@ -14,7 +14,6 @@ import (
 	"time"
 
 	"healthlake-smart-on-fhir/internal/claims"
-	"healthlake-smart-on-fhir/internal/clientauth"
 	"healthlake-smart-on-fhir/internal/httpclient"
 	"healthlake-smart-on-fhir/internal/reason"
 )
@@ -75,7 +74,7 @@ func (c *Client) Introspect(ctx context.Context, endpoint string, auth Auth, tok
 	ctx, cancel := context.WithCancel(ctx) // ends the request that is no longer needed
 	defer cancel()
 	results := make(chan result, maxRequests)
-	send := func(request *http.Request) { results <- c.exchange(request.WithContext(ctx), auth.Method) }
+	send := func(request *http.Request) { results <- c.exchange(request.WithContext(ctx)) }
 
 	late := time.NewTimer(c.hedge.start(time.Now()))
 	defer late.Stop()
@@ -112,14 +111,14 @@ type result struct {
 }
 
 // exchange sends one request and reads its response.
-func (c *Client) exchange(request *http.Request, method clientauth.Method) result {
+func (c *Client) exchange(request *http.Request) result {
 	begin := time.Now()
 	text, status, err := c.send(request)
 	if err != nil {
 		return result{err: transportError(request.Context(), err)}
 	}
 	if status != http.StatusOK {
-		return result{err: &Error{Reason: reasonOfStatus(status, method), Status: status}}
+		return result{err: &Error{Reason: reasonOfStatus(status, text), Status: status}}
 	}
 	if len(text) > maxBody {
 		return result{err: &Error{Reason: reason.ProviderTooLarge, Status: status, cause: errTooLarge}}
@@ -131,31 +130,44 @@ func (c *Client) exchange(request *http.Request, method clientauth.Method) resul
 	return result{claims: set, took: time.Since(begin)}
 }
 
-// send returns a response's status, and its body up to one byte more than is allowed. An error's body is not read: it may
-// stall.
+// send returns a response's status, and its body up to one byte more than is allowed. The body of an error is not read, because it
+// may stall, apart from that of a 400, which alone says what is wrong.
 func (c *Client) send(request *http.Request) (text []byte, status int, err error) {
 	response, err := c.transport.RoundTrip(request)
 	if err != nil {
 		return nil, 0, err
 	}
 	defer response.Body.Close()
-	if response.StatusCode == http.StatusOK {
+	switch response.StatusCode {
+	case http.StatusOK:
 		text, err = io.ReadAll(io.LimitReader(response.Body, maxBody+1))
+	case http.StatusBadRequest:
+		text, _ = io.ReadAll(io.LimitReader(response.Body, maxBody)) // without it, it is a 400 all the same
 	}
 	return text, response.StatusCode, err
 }
 
-func reasonOfStatus(status int, method clientauth.Method) reason.Reason {
+func reasonOfStatus(status int, body []byte) reason.Reason {
 	switch {
 	case status >= 300 && status < 400:
 		return reason.ProviderRedirect
 	case status == http.StatusUnauthorized, status == http.StatusForbidden:
 		return reason.ProviderUnauthorized
-	case status == http.StatusBadRequest && method == clientauth.PrivateKeyJWT:
-		// RFC 7521 section 4.2.1: invalid_client, which is 400 where the credentials are not in a header (RFC 6749 section 5.2).
+	case status == http.StatusBadRequest && isInvalidClient(body):
 		return reason.ProviderUnauthorized
 	}
 	return reason.ProviderStatus
+}
+
+// isInvalidClient tells whether an error is about our own credentials. Where these are in the form, as an assertion is, its status
+// may be 400 (RFC 6749 section 5.2, RFC 7521 section 4.2.1).
+func isInvalidClient(body []byte) bool {
+	set, err := claims.Parse(body)
+	if err != nil {
+		return false
+	}
+	code, err := set.Text("error")
+	return err == nil && code == "invalid_client"
 }
 
 // repeatable tells whether the same request may succeed if it is sent again at once. A server sends 408 on a connection that

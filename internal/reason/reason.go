@@ -118,7 +118,7 @@ var (
 		"There is no connection to the provider, or its certificate is not trusted.",
 		"`error` says which. A private certificate authority goes into `authCaBundle`.")
 	ProviderUnauthorized = failed(ProviderPrefix+"unauthorized",
-		"The provider refuses the function's own credentials (HTTP 401 or 403; with `private_key_jwt` also 400).",
+		"The provider refuses the function's own credentials (HTTP 401 or 403, or 400 with `invalid_client`).",
 		"Compare `api_key`, or `client_id` and `client_secret`, with the provider, and `introspectionAuth` with how it wants them. With "+
 			"`private_key_jwt`: is the public key registered, and is `clientAssertionAudience` what the provider wants?")
 	ProviderStatus = failed(ProviderPrefix+"status",

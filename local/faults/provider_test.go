@@ -131,6 +131,11 @@ func httpFaults() group {
 	}
 	g.rows = append(g.rows,
 		provider("500 with a body that authorizes", says(500, "application/json", sandbox.Active()), failed("idp_status")),
+		provider("400 with `invalid_client`", says(400, "application/json", `{"error":"invalid_client"}`), failed("idp_unauthorized")),
+		provider("400, and a body that never ends", raw(func(c net.Conn) {
+			_, _ = io.WriteString(c, "HTTP/1.1 400 Bad Request\r\nContent-Length: 99\r\n\r\n{")
+			hold(c)
+		}), failed("idp_status")),
 		provider("403 with a body that authorizes", says(403, "application/json", sandbox.Active()), failed("idp_unauthorized")),
 		provider("201 with a body that authorizes", says(201, "application/json", sandbox.Active()), failed("idp_status")),
 		provider("204 without a body", says(204, "application/json", ""), failed("idp_status")),
