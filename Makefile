@@ -59,7 +59,7 @@ destroy: bin/deploy ## Remove the stacks, after a question; the datastore with i
 	@bin/deploy destroy $(CONTEXT) -- $(CDK_OPTIONS)
 
 ##@ To change it
-.PHONY: test sandbox-test screenshots policies lint e2e local-aws faults attack reference bench fuzz licenses sbom vulncheck clean
+.PHONY: test sandbox-test screenshots policies lint e2e local-aws local-aws-test faults attack reference bench fuzz licenses sbom vulncheck clean
 
 # The tests in local/ build the function with a command of their own, which the test cache does not see; hence -count=1.
 test: need-go node_modules local/oidcprovider/node_modules ## Run every test that needs no AWS
@@ -86,6 +86,9 @@ e2e: need-go need-python node_modules local/oidcprovider/node_modules ## Deploy 
 
 local-aws: need-python ## Start a local AWS to deploy to, in the foreground; prints the exports to use [PORT=4566]
 	@python3 -W ignore -B local/aws/server.py --port $(PORT)
+
+local-aws-test: need-python ## Test the local AWS itself: what it refuses, and how it deploys
+	@cd local/aws && python3 -W ignore -B -m unittest discover
 
 faults: need-go ## Bring about every fault against the built function; writes docs/evidence/faults.md
 	go -C local test ./faults -count=1 -timeout 15m -update

@@ -59,11 +59,11 @@ def main():
     os.environ.pop("AWS_PROFILE", None)
     from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
-    import localaws.install
+    import localaws
     from localaws import sandbox
     from localaws.api import Application
 
-    localaws.install.install()
+    localaws.install()
     sandbox.endpoint = environment["AWS_ENDPOINT_URL"]
     WSGIRequestHandler.log_request = lambda *_: None
     application = Application(DomainDispatcherApplication(create_backend_app))

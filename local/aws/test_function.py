@@ -284,10 +284,10 @@ class HealthLake(Started):
         made = self.call("CreateFHIRDatastore", DatastoreName="a", DatastoreTypeVersion="R4")["DatastoreId"]
         smart = {"AuthorizationStrategy": "SMART_ON_FHIR", "IdpLambdaArn": ARN, "Metadata": "{}"}
         for request, because in (
-            ({"DatastoreName": "#"}, "DatastoreName does not match"),
+            ({"DatastoreName": "#"}, "DatastoreName has other characters"),
             ({"IdentityProviderConfiguration": smart}, "IdpLambdaArn names no function"),
             ({"IdentityProviderConfiguration": {**smart, "FineGrainedAuthorizationEnabled": "true"}}, "not a boolean"),
-            ({"IdentityProviderConfiguration": {"Metadata": "{}"}}, "AuthorizationStrategy None is none of"),
+            ({"IdentityProviderConfiguration": {"Metadata": "{}"}}, "'AuthorizationStrategy' is a required property"),
             ({"SseConfiguration": {}}, "does not update SseConfiguration"),
             ({}, "nothing to update"),
         ):

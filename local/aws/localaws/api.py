@@ -8,7 +8,7 @@ from urllib.parse import parse_qs
 from moto.awslambda.models import lambda_backends
 from moto.core import DEFAULT_ACCOUNT_ID
 
-from . import custom, function, healthlake, invocation
+from . import custom, function, healthlake, invocation, schema
 from .resource import Rejected
 
 _POLICY = re.compile(r"/2015-03-31/functions/([^/]+)/policy/?")
@@ -94,7 +94,7 @@ def _create_datastore(request, region):
     properties = {k: v for k, v in request.items() if k != "ClientToken"}
     datastore = healthlake.Datastore(DEFAULT_ACCOUNT_ID, region, "", "", properties)
     try:
-        datastore.check(properties)
+        schema.check(datastore.TYPE, properties)
         datastore.create()
     except Rejected as error:
         return _error("ValidationException", str(error))

@@ -28,10 +28,9 @@ def respond(path, body):
 
 class CustomResource(Resource):
     TYPE = "AWS::CloudFormation::CustomResource"
-    REQUIRED = frozenset({"ServiceToken"})
 
-    @classmethod
-    def check(cls, properties):
+    @staticmethod
+    def check(properties):
         """Every property is the function's affair, except for these."""
         token = properties.get("ServiceToken", "")
         require(":lambda:" in token, f"ServiceToken is not the ARN of a Lambda function: {token!r}")
@@ -40,7 +39,7 @@ class CustomResource(Resource):
 
     def create(self):
         # A physical id that stands for the resource if the function dies before it gives one.
-        self.physical_resource_id, self.data = self.generated_name(), {}
+        self.physical_resource_id, self.data = self.name(), {}
         try:
             self._request("Create", self.properties)
         except Rejected:

@@ -19,8 +19,10 @@ from dataclasses import dataclass
 from moto.cloudformation import models, parsing, responses
 from moto.cloudformation.exceptions import CloudFormationError, ValidationError
 from moto.core.exceptions import AWSError, ServiceException
+from moto.core.responses import ActionResult
 from werkzeug.exceptions import HTTPException
 
+from . import custom, schema
 from .resource import Rejected, Resource
 
 # Resource types that exist in CloudFormation but make nothing.
@@ -55,6 +57,7 @@ def install(types):
     models.Stack.stack_parameters = property(_given_parameters)
     # moto's own would create, for a description, what is not there.
     models.Stack.stack_resources = property(lambda stack: [d.resource for d in deployed_in(stack.resource_map).values()])
+    responses.CloudFormationResponse.update_termination_protection = _protect
     # moto refuses a change set without changes at once; AWS makes one whose status says so, which cdk diff reads.
     responses.CloudFormationResponse._validate_different_update = lambda *_: None
     # moto takes a host name apart to find the bucket, which an IP address does not have.
@@ -92,6 +95,12 @@ def _checking_parameters(create_change_set):
         return create_change_set(self, *args, parameters=parameters, **kwargs)
 
     return checked
+
+
+def _protect(request):
+    stack = request.cloudformation_backend.get_stack(request._get_param("StackName"))
+    stack.enable_termination_protection = request._get_bool_param("EnableTerminationProtection")
+    return ActionResult({"StackId": stack.stack_id})
 
 
 def _execute_change_set(self, change_set_name, stack_name=None):
@@ -224,6 +233,8 @@ def _delete_stack(self, name_or_stack_id):
     stack = next((s for s in self.stacks.values() if name_or_stack_id in (s.stack_id, s.name)), None)
     if stack is None:
         return  # AWS does not mind either
+    if stack.enable_termination_protection:
+        raise ValidationError(message=f"Stack [{stack.name}] cannot be deleted while TerminationProtection is enabled")
     _set_status(stack, "DELETE_IN_PROGRESS", "User Initiated")
     _in_background(lambda: _carry_out_deletion(self, stack))
 
@@ -297,8 +308,8 @@ def _adopt(resources, logical_id):
 
 def _create(resources, logical_id, definition, properties):
     account, region, kind = resources._account_id, resources._region_name, definition["Type"]
+    _check(kind, properties)
     if (cls := type_named(kind)) is not None:
-        cls.check(properties)
         resource = cls(account, region, resources.stack_id, logical_id, properties)
         resource.cf_resource_type = kind
         resource.create()
@@ -314,6 +325,17 @@ def _create(resources, logical_id, definition, properties):
     return resource
 
 
+def _check(kind, properties):
+    if type_named(kind) is custom.CustomResource:
+        custom.CustomResource.check(properties)
+    else:
+        schema.check(kind, properties)
+
+
+def _create_only(kind):
+    return set() if type_named(kind) is custom.CustomResource else schema.create_only(kind)
+
+
 def _update(resources, name, definition, old, replaced):
     """Brings one resource to its new definition."""
     deployed = deployed_in(resources)
@@ -321,11 +343,12 @@ def _update(resources, name, definition, old, replaced):
         properties = parsing.clean_json(definition.get("Properties", {}), resources)
         changed = {k for k in old.properties.keys() | properties.keys() if old.properties.get(k) != properties.get(k)}
         resource, other_type = old.resource, old.definition["Type"] != definition["Type"]
-        if other_type or (changed and isinstance(resource, Resource) and changed & resource.CREATE_ONLY):
+        if changed and not other_type:
+            _check(definition["Type"], properties)
+        if other_type or (changed and isinstance(resource, Resource) and changed & _create_only(definition["Type"])):
             resource = _create(resources, name, definition, properties)
             replaced.append((name, old))
         elif changed and isinstance(resource, Resource):
-            resource.check(properties)
             # Also where the update fails: then the rollback sends the old properties.
             deployed[name] = _Deployed(definition, properties, resource)
             try:

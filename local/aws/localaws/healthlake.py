@@ -2,6 +2,7 @@
 
 import copy
 import json
+import re
 import time
 from urllib.parse import urlparse
 
@@ -9,7 +10,9 @@ from moto.awslambda.models import lambda_backends
 from moto.kms.models import kms_backends
 from moto.moto_api._internal import mock_random
 
-from .resource import Rejected, Resource, require, require_match, tag_map
+from . import schema
+from .function import split_arn
+from .resource import Rejected, Resource, require, tag_map
 
 # The datastores, also those that CloudFormation retains: (account, region) -> id -> Datastore.
 datastores = {}
@@ -17,10 +20,6 @@ datastores = {}
 # How long an update in place takes, in seconds. HealthLake says "at once".
 _UPDATE = 1
 
-_STRATEGIES = ("SMART_ON_FHIR", "SMART_ON_FHIR_V1", "AWS_AUTH")
-_LAMBDA_ARN = (
-    r"arn:aws[-a-z]*:lambda:[a-z]{2}-[a-z]+-\d{1}:\d{12}:function:[a-zA-Z0-9\-_\.]+(:(\$LATEST|[a-zA-Z0-9\-_]+))?"
-)
 _LISTS = ("capabilities", "grant_types_supported", "code_challenge_methods_supported")
 _OPTIONAL_LISTS = ("scopes_supported", "response_types_supported", "token_endpoint_auth_methods_supported")
 
@@ -34,29 +33,10 @@ class Datastore(Resource):
     own API changes name and identity provider configuration in place."""
 
     TYPE = "AWS::HealthLake::FHIRDatastore"
-    REQUIRED = frozenset({"DatastoreTypeVersion"})
-    CREATE_ONLY = frozenset(
-        {
-            "DatastoreName",
-            "DatastoreTypeVersion",
-            "IdentityProviderConfiguration",
-            "PreloadDataConfig",
-            "SseConfiguration",
-        }
-    )
-    OPTIONAL = CREATE_ONLY | {"Tags"}
-    IDENTIFIER = "DatastoreId"
-
-    @classmethod
-    def find(cls, account, region, identifier):
-        return datastores.get((account, region), {}).get(identifier)
 
     def create(self):
         p = self.properties
-        require(p["DatastoreTypeVersion"] == "R4", "DatastoreTypeVersion is not R4")
         self._check_name(p.get("DatastoreName", "-"))
-        if "PreloadDataConfig" in p:
-            require(p["PreloadDataConfig"] == {"PreloadDataType": "SYNTHEA"}, "PreloadDataType is not SYNTHEA")
         self._check_encryption(p.get("SseConfiguration"))
         self._check_identity_provider(p.get("IdentityProviderConfiguration", {"AuthorizationStrategy": "AWS_AUTH"}))
         tag_map(p)
@@ -96,6 +76,7 @@ class Datastore(Resource):
         require(wanted, "nothing to update")
         if self._status() == "UPDATING":
             raise Conflict(f"datastore {self.physical_resource_id} is being updated")
+        schema.check(self.TYPE, {**wanted, "DatastoreTypeVersion": "R4"})
         self._check_name(wanted.get("DatastoreName", "-"))
         if (idp := wanted.get("IdentityProviderConfiguration")) is not None:
             strict = isinstance(idp.get("FineGrainedAuthorizationEnabled", False), bool)
@@ -109,46 +90,30 @@ class Datastore(Resource):
 
     @staticmethod
     def _check_name(name):
-        require_match(r"[\w\s.:/=+\-%@]{1,256}", name, "DatastoreName")
+        require(re.fullmatch(r"[\w\s.:/=+\-%@]{1,256}", name), f"DatastoreName has other characters: {name!r}")
 
     def _check_encryption(self, sse):
         if sse is None:
             return
         key = sse["KmsEncryptionConfig"]
-        if key["CmkType"] == "AWS_OWNED_KMS_KEY":
-            require("KmsKeyId" not in key, "KmsKeyId together with AWS_OWNED_KMS_KEY")
+        customer = key["CmkType"] == "CUSTOMER_MANAGED_KMS_KEY"
+        require(customer == ("KmsKeyId" in key), f"CmkType {key['CmkType']} with KmsKeyId, or without")
+        if not customer:
             return
-        require(key["CmkType"] == "CUSTOMER_MANAGED_KMS_KEY", f"CmkType {key['CmkType']!r} is none of AWS's")
-        require("KmsKeyId" in key, "CUSTOMER_MANAGED_KMS_KEY without KmsKeyId")
         try:
             kms_backends[self.account][self.region].describe_key(key["KmsKeyId"])
         except Exception as error:
             raise Rejected(f"KmsKeyId names no key: {key['KmsKeyId']}") from error
 
     def _check_identity_provider(self, idp):
-        strategy = idp.get("AuthorizationStrategy")
-        require(strategy in _STRATEGIES, f"AuthorizationStrategy {strategy!r} is none of {', '.join(_STRATEGIES)}")
-        unknown = idp.keys() - {"AuthorizationStrategy", "FineGrainedAuthorizationEnabled", "IdpLambdaArn", "Metadata"}
-        require(not unknown, "property not supported: " + ", ".join(sorted(unknown)))
-        fine = idp.get("FineGrainedAuthorizationEnabled", False)
-        require(fine in (True, False, "true", "false"), "FineGrainedAuthorizationEnabled is not a boolean")
-        if strategy == "AWS_AUTH":
-            return
-        arn = idp.get("IdpLambdaArn", "")
-        require(49 <= len(arn) <= 256, f"IdpLambdaArn has {len(arn)} characters, not 49 to 256")
-        require_match(_LAMBDA_ARN, arn, "IdpLambdaArn")
-        self._check_function(arn)
-        check_metadata(idp.get("Metadata"), strategy)
+        strategy = idp["AuthorizationStrategy"]
+        if strategy != "AWS_AUTH":
+            self._check_function(idp.get("IdpLambdaArn", ""))
+            check_metadata(idp.get("Metadata"), strategy)
 
     def _check_function(self, arn):
-        _, _, _, region, account, _, function, *qualifier = arn.split(":")
-        require(region == self.region, "IdpLambdaArn is in another region")
-        backend = lambda_backends[account][region]
         try:
-            if qualifier:
-                backend.get_alias(qualifier[0], function)
-            else:
-                backend.get_function(function)
+            lambda_backends[self.account][self.region].get_function(*split_arn(arn))
         except Exception as error:
             raise Rejected(f"IdpLambdaArn names no function or alias: {arn}") from error
 
