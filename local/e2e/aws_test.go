@@ -67,14 +67,6 @@ func startAWS(t *testing.T, l *lab) (*localAWS, error) {
 	}, err
 }
 
-// localAWSTests runs the local AWS's own tests.
-func localAWSTests(l *lab, t *testing.T) {
-	l.step(t, "it refuses what AWS refuses: its unit tests", func(ctx context.Context) error {
-		_, err := l.shell(ctx, "cd '"+filepath.Join(l.root, "local", "aws")+"' && python3 -m unittest discover")
-		return err
-	})
-}
-
 // environment is what a program needs to use this AWS and no other.
 func (a *localAWS) environment() map[string]string {
 	return map[string]string{

@@ -32,7 +32,6 @@ func TestEndToEnd(t *testing.T) {
 		about string
 		run   func(*lab, *testing.T)
 	}{
-		{"LocalAWS", "The local AWS", localAWSTests},
 		{"Preflight", "Preflight, with ORY Hydra and oidc-provider", preflight},
 		{"Deployments", "Four deployments side by side", deployments},
 		{"Tokens", "Tokens", tokens},
