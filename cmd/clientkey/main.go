@@ -121,6 +121,8 @@ private key  %s (only you can read it; never commit or mail it)
 
 %[5]s="$(cat %[3]s)" make deploy
 rm %[3]s
+
+In a deployment that has such a key already, make rotate before make deploy changes it without a failed request.
 `, key.Algorithm(), terminal.Printable(key.ID()), file, public, contract.ClientPrivateKey.Variable)
 	return err
 }

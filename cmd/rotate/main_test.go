@@ -121,7 +121,7 @@ func TestNothingWritten(t *testing.T) {
 		"refused":       {nil, map[string]string{"CLIENT_SECRET": "typo"}, nil, "the new client_secret does not work, so nothing was changed: "},
 		"silent":        {nil, map[string]string{"CLIENT_SECRET": next}, []string{"-c", "authEndpointIntrospect=http://127.0.0.1:1/x"}, "so nothing was changed"},
 		"jwt":           {nil, map[string]string{"CLIENT_SECRET": next}, []string{"-c", "tokenValidation=jwt"}, "tokenValidation is jwt"},
-		"context":       {nil, map[string]string{"CLIENT_SECRET": next}, []string{"-c", "region="}, "region: got \"\", want an AWS region"},
+		"context":       {nil, map[string]string{"CLIENT_SECRET": next}, []string{"-c", "region="}, "region: got \"\", want a region with HealthLake"},
 		"unknown":       {nil, map[string]string{"CLIENT_SECRET": next}, []string{"-c", "env=dev"}, `env: got "dev"`},
 		"other account": {nil, map[string]string{"CLIENT_SECRET": next}, []string{"-c", "account=210987654321"}, "the credentials belong to account 123456789012, the context says 210987654321"},
 		"no secret": {func(s *awstest.Server) { s.Fail("secretsmanager GetSecretValue", "ResourceNotFoundException", "") },
