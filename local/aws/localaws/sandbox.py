@@ -123,13 +123,25 @@ class _RuntimeApi(BaseHTTPRequestHandler):
         self._answer(200, payload, identifier, int(deadline * 1000))
 
     def do_POST(self):
-        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        body = self._body()
         kind = self.path.rsplit("/", 1)[-1]
         if self.path == f"{_INVOCATION}{self.sandbox.current}/{kind}" and kind in ("response", "error"):
             self.sandbox.results.put((body, kind == "error"))
             self._answer(202, b"{}")
         else:  # an answer after the deadline, or an error of the initialization, which ends the process anyway
             self._answer(400, b'{"errorType": "InvalidRequestID"}')
+
+    def _body(self):
+        """AWS's library for Go sends chunks (RFC 9112 section 7.1)."""
+        if self.headers.get("Transfer-Encoding", "").lower() != "chunked":
+            return self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        body = b""
+        while size := int(self.rfile.readline().split(b";")[0], 16):
+            body += self.rfile.read(size)
+            self.rfile.readline()
+        while self.rfile.readline().strip():  # trailers
+            pass
+        return body
 
     def _answer(self, status, body, identifier="", deadline=0):
         self.send_response(status)
