@@ -108,11 +108,17 @@ func newServicePermissions(scope constructs.Construct, props DatastoreProps, rol
 			Conditions: throughService(props.Config, "healthlake", nil),
 		}))
 	}
-	imported := awsiam.Role_FromRoleName(scope, jsii.String(role.ID), jsii.String(names.Role(role)), nil)
+	var serviceRole awsiam.IRole
+	if role.Access.Export {
+		// Not in the first stack, which is deployed before this one: IAM deletes no role that still has a policy.
+		serviceRole = newServiceRole(scope, props.Config, role)
+	} else {
+		serviceRole = awsiam.Role_FromRoleName(scope, jsii.String(role.ID), jsii.String(names.Role(role)), nil)
+	}
 	awsiam.NewManagedPolicy(scope, jsii.String(strings.Replace(role.ID, "HealthLakeRole", "ServicePermissions", 1)),
 		&awsiam.ManagedPolicyProps{
 			Description: jsii.String("What HealthLake may do as " + names.Role(role)),
-			Roles:       &[]awsiam.IRole{imported},
+			Roles:       &[]awsiam.IRole{serviceRole},
 			Statements:  &statements,
 		})
 }

@@ -112,7 +112,8 @@ func TestExportBucketPolicies(t *testing.T) {
 func TestDataAccessRole(t *testing.T) {
 	for name, key := range exporting {
 		tmpl := get(t, name).stacks["Datastore"]
-		id, role := tmpl.one(t, "AWS::IAM::Role")
+		const id = "ExportDataAccessRole4D757127"
+		role := tmpl.all()[id]
 		if got := at(role, "Properties", "RoleName"); got != "sof-hl-Role-for-HealthLake-Data-Access" {
 			t.Errorf("the role is named %v", got)
 		}

@@ -8,6 +8,7 @@ import (
 	"github.com/aws/jsii-runtime-go"
 
 	"healthlake-smart-on-fhir/internal/config"
+	"healthlake-smart-on-fhir/internal/contract"
 )
 
 // Roles are who may act: the functions' execution roles, the service roles that HealthLake assumes to carry out a request,
@@ -38,23 +39,11 @@ func NewRoles(scope constructs.Construct, id string, props RolesProps) Roles {
 		AssumedBy:   awsiam.NewServicePrincipal(jsii.String("lambda.amazonaws.com"), nil),
 	})
 
-	// Without the conditions HealthLake could be made to use this role on behalf of another account (confused deputy).
-	// The datastore does not exist yet and its id is not known beforehand, hence the pattern.
 	var serviceRoles []awsiam.IPrincipal
 	for _, role := range cfg.ServiceRoles() {
-		made := awsiam.NewRole(construct, jsii.String(role.ID), &awsiam.RoleProps{
-			RoleName:    jsii.String(names.Role(role)),
-			Description: jsii.String("HealthLake carries out authorized FHIR requests as this role, for " + role.Serves),
-			AssumedBy: awsiam.NewServicePrincipal(jsii.String("healthlake.amazonaws.com"), &awsiam.ServicePrincipalOpts{
-				Conditions: &map[string]any{
-					"StringEquals": map[string]any{"aws:SourceAccount": cfg.Account},
-					"ArnLike":      map[string]any{"aws:SourceArn": names.Datastores},
-				},
-			}),
-		})
-		serviceRoles = append(serviceRoles, awsiam.NewArnPrincipal(made.RoleArn()))
-		output(construct, strings.Replace(role.ID, "HealthLakeRole", "ServiceRoleArn", 1),
-			"Role that HealthLake assumes for "+role.Serves, made.RoleArn())
+		if !role.Access.Export { // those that come and go are beside their policies
+			serviceRoles = append(serviceRoles, awsiam.NewArnPrincipal(newServiceRole(construct, cfg, role).RoleArn()))
+		}
 	}
 
 	roles := Roles{Construct: construct}
@@ -66,4 +55,24 @@ func NewRoles(scope constructs.Construct, id string, props RolesProps) Roles {
 		roles.KeyARN = jsii.String(cfg.KMSKey)
 	}
 	return roles
+}
+
+// newServiceRole adds a role that HealthLake assumes to carry out FHIR requests.
+func newServiceRole(scope constructs.Construct, cfg config.Config, role contract.ServiceRole) awsiam.Role {
+	names := cfg.Names()
+	made := awsiam.NewRole(scope, jsii.String(role.ID), &awsiam.RoleProps{
+		RoleName:    jsii.String(names.Role(role)),
+		Description: jsii.String("HealthLake carries out authorized FHIR requests as this role, for " + role.Serves),
+		// Without the conditions HealthLake could be made to use this role on behalf of another account (confused deputy).
+		// Where there is no datastore yet, its id is not known, hence the pattern.
+		AssumedBy: awsiam.NewServicePrincipal(jsii.String("healthlake.amazonaws.com"), &awsiam.ServicePrincipalOpts{
+			Conditions: &map[string]any{
+				"StringEquals": map[string]any{"aws:SourceAccount": cfg.Account},
+				"ArnLike":      map[string]any{"aws:SourceArn": names.Datastores},
+			},
+		}),
+	})
+	output(scope, strings.Replace(role.ID, "HealthLakeRole", "ServiceRoleArn", 1),
+		"Role that HealthLake assumes for "+role.Serves, made.RoleArn())
+	return made
 }
