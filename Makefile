@@ -20,10 +20,10 @@ help: ## List the targets
 	    if (n > 1) printf "  %16s %s\n", "", substr(d[2], 1, length(d[2]) - 1) }' $(MAKEFILE_LIST)
 
 ##@ To use it
-# PORT, DATA and PROVIDER reach the program in its environment.
+# PORT, DATA, PROVIDER and the like reach the program in its environment.
 .PHONY: sandbox demo invoke preflight synth client-key diff deploy rotate destroy
 
-sandbox: need-go local/smart/node_modules local/policies/node_modules ## Run a SMART app against a HealthLake on this machine, in a browser [PORT=8100 ARGS="--latency 300ms"]
+sandbox: need-go local/smart/node_modules local/policies/node_modules ## Run a SMART app against a HealthLake on this machine, in a browser [PORT=8100 DATA=directory PROVIDER=context ARGS="--latency 300ms --stall 1% --down"]
 	@go build -C local -buildvcs=false -o ../bin/ ./cmd/sandbox && bin/sandbox $(ARGS)
 
 demo: need-go ## Run the function against a local identity provider and show what HealthLake would get

@@ -16,7 +16,7 @@ const files = {
 }
 
 // site returns a request listener.
-export function site({ feed, base, origin, patients }) {
+export function site({ feed, base, origin, appClientId, patients }) {
   return async (request, response) => {
     const { pathname } = new URL(request.url, origin)
     if (pathname === '/') return response.writeHead(302, { Location: '/app/' }).end()
@@ -25,7 +25,7 @@ export function site({ feed, base, origin, patients }) {
       return request.method === 'POST' ? startLaunch(request, response, { base }) : launchPage(response, { patients: await patients(), origin })
     }
     if (pathname === '/app/settings.json') {
-      return response.writeHead(200, { 'Content-Type': 'application/json' }).end(JSON.stringify({ iss: base, clientId: 'sandbox-app' }))
+      return response.writeHead(200, { 'Content-Type': 'application/json' }).end(JSON.stringify({ iss: base, clientId: appClientId }))
     }
     const file = files[pathname]
     if (!file) return response.writeHead(404, { 'Content-Type': 'text/plain' }).end(`There is nothing at ${pathname}. The app is at /app/.\n`)

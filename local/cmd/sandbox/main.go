@@ -3,6 +3,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"flag"
@@ -10,6 +11,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"strconv"
 	"syscall"
 	"time"
@@ -39,12 +41,18 @@ func command(ctx context.Context, args []string, getenv func(string) string, std
 	if err != nil {
 		return err
 	}
+	if o.data != "" {
+		if o.data, err = filepath.Abs(o.data); err != nil {
+			return err
+		}
+	}
 	return run(ctx, root, o, stdout, stderr)
 }
 
 // options are what the user may choose.
 type options struct {
 	port int    // the first of two
+	app  string // client id of the demo app
 	data string // directory with records; empty: the synthetic ones
 	// environment is the one of cdk.context.<environment>.json; empty: none.
 	environment string
@@ -64,7 +72,7 @@ type faults struct {
 // parse reads the options: faults from the arguments, the rest from the environment, as make passes them.
 func parse(args []string, getenv func(string) string, stderr io.Writer) (options, error) {
 	o := options{
-		port: 8100, data: getenv("DATA"), environment: getenv("ENV"),
+		port: 8100, app: cmp.Or(getenv("APP_CLIENT_ID"), "sandbox-app"), data: getenv("DATA"), environment: getenv("ENV"),
 		clientSecret: getenv(contract.ClientSecret.Variable), apiKey: getenv(contract.APIKey.Variable),
 	}
 	if text := getenv("PORT"); text != "" {
@@ -80,6 +88,9 @@ func parse(args []string, getenv func(string) string, stderr io.Writer) (options
 		o.context = true
 	default:
 		return o, fmt.Errorf("PROVIDER is %q; want context, for the provider in cdk.context.json, or nothing", text)
+	}
+	if err := checkData(o.data); err != nil {
+		return o, err
 	}
 	flags := flag.NewFlagSet("sandbox", flag.ContinueOnError)
 	flags.SetOutput(stderr)
@@ -111,4 +122,22 @@ func percent(text string) (float64, error) {
 		return 0, errors.New("want a share such as 1%")
 	}
 	return n / 100, nil
+}
+
+// checkData wants a directory with records. What is in its files, the servers read.
+func checkData(dir string) error {
+	if dir == "" {
+		return nil
+	}
+	const want = "want a directory with .ndjson files, or .json files with a resource or a bundle each"
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return fmt.Errorf("DATA is %q, which cannot be read; %s", dir, want)
+	}
+	for _, entry := range entries {
+		if extension := filepath.Ext(entry.Name()); extension == ".ndjson" || extension == ".json" {
+			return nil
+		}
+	}
+	return fmt.Errorf("DATA is %q, which has no such file; %s", dir, want)
 }

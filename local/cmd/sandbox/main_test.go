@@ -14,14 +14,16 @@ func TestParse(t *testing.T) {
 		want options
 		fail string // part of the error
 	}{
-		{want: options{port: 8100}},
-		{env: map[string]string{"PORT": "8200"}, want: options{port: 8200}},
+		{want: options{app: "sandbox-app", port: 8100}},
+		{env: map[string]string{"PORT": "8200"}, want: options{app: "sandbox-app", port: 8200}},
 		{env: map[string]string{"PORT": "80"}, fail: `PORT is "80"`},
 		{env: map[string]string{"PORT": "x"}, fail: `PORT is "x"`},
-		{env: map[string]string{"PROVIDER": "context"}, want: options{port: 8100, context: true}},
+		{env: map[string]string{"PROVIDER": "context"}, want: options{app: "sandbox-app", port: 8100, context: true}},
 		{env: map[string]string{"PROVIDER": "mine"}, fail: `PROVIDER is "mine"`},
-		{args: []string{"--latency", "300ms", "--stall", "1%"}, want: options{port: 8100, faults: faults{Latency: 300, Stall: 0.01}}},
-		{args: []string{"--down"}, want: options{port: 8100, faults: faults{Down: true}}},
+		{env: map[string]string{"DATA": "/nowhere"}, fail: `DATA is "/nowhere", which cannot be read`},
+		{env: map[string]string{"DATA": "."}, fail: "has no such file; want a directory with .ndjson files"},
+		{args: []string{"--latency", "300ms", "--stall", "1%"}, want: options{app: "sandbox-app", port: 8100, faults: faults{Latency: 300, Stall: 0.01}}},
+		{args: []string{"--down"}, want: options{app: "sandbox-app", port: 8100, faults: faults{Down: true}}},
 		{args: []string{"--latency", "2h"}, fail: "up to a minute"},
 		{args: []string{"--stall", "1"}, fail: "such as 1%"},
 		{args: []string{"--stall", "101%"}, fail: "such as 1%"},

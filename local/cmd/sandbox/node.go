@@ -79,7 +79,7 @@ func (n *node) settle(ctx context.Context, settings []byte) error {
 	case <-n.ready:
 		return nil
 	case <-n.ended:
-		return fmt.Errorf("%s did not start", n.program)
+		return fmt.Errorf("%s did not start; it says why above", n.program)
 	case <-ctx.Done():
 		return ctx.Err()
 	}

@@ -33,6 +33,7 @@ type settings struct {
 	Context        map[string]any       `json:"context"`
 	ResourceServer client               `json:"resourceServer"`
 	Reasons        map[string]reasonRow `json:"reasons"`
+	AppClientID    string               `json:"appClientId"`
 	Data           string               `json:"data,omitempty"`
 	Faults         faults               `json:"faults"`
 }
@@ -54,7 +55,7 @@ func run(ctx context.Context, root string, o options, stdout, stderr io.Writer) 
 		return err
 	}
 	s := settings{
-		Port: o.port, Base: origin(o.port) + "/datastore/" + datastoreID + "/r4/", DatastoreID: datastoreID, Data: o.data, Faults: o.faults,
+		Port: o.port, Base: origin(o.port) + "/datastore/" + datastoreID + "/r4/", DatastoreID: datastoreID, AppClientID: o.app, Data: o.data, Faults: o.faults,
 		ResourceServer: client{"sandbox-function", rand.Text()}, Reasons: reasons(),
 	}
 	if !o.context {

@@ -25,7 +25,7 @@ var ofTheProvider = []string{
 	"authEndpoint", "authEndPoint", "authEndpointToken", "authEndpointIntrospect", "authEndpointAuthorize", "authIssuer",
 	"authEndpointJwks", "authEndpointRevoke", "authEndpointRegister", "authEndpointManage", "authCaBundle", "clientId", "clientSecret",
 	"srvAPIKey", "tokenValidation", "introspectionAuth", "claimNames", "requiredAudience", "requiredScope", "trustedIssuers",
-	"maxTokenLifetimeSeconds", "clientAssertionAudience", "smartCapabilities", "smartScopes", "grantTypes",
+	"maxTokenLifetimeSeconds", "clientAssertionAudience", "moreIssuers", "smartCapabilities", "smartScopes", "grantTypes",
 }
 
 // readContext reads the context as a deployment does, puts the sandbox's provider into it, and checks it.
@@ -39,7 +39,8 @@ func (s *settings) readContext(root, environment string) (config.Config, error) 
 		return config.Config{}, err
 	}
 	s.Context = project.Values
-	delete(s.Context, config.KeyEnv) // its file is in the values already
+	delete(s.Context, config.KeyEnv)    // its file is in the values already
+	delete(s.Context, "adoptDatastore") // the sandbox takes the place of a new one
 	if s.Issuer != "" {
 		for _, key := range ofTheProvider {
 			delete(s.Context, key)

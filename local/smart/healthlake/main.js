@@ -11,7 +11,7 @@ import { names } from './operation.js'
 import { all, load } from './records.js'
 import { healthLake } from './server.js'
 
-const { port, base, datastoreId, invokeURL, templates, context, reasons, data } = await settings()
+const { port, base, datastoreId, invokeURL, templates, context, reasons, data, appClientId } = await settings()
 
 const files = (await readdir(templates)).filter((name) => name.endsWith('.template.json'))
 const deployment = deploymentOf(context, await Promise.all(files.map(async (name) => JSON.parse(await readFile(path.join(templates, name))))))
@@ -23,7 +23,10 @@ for (const role of deployment.serviceRoles) {
   for (const name of names) verdicts.set(`${role} ${name}`, await mayRole(deployment, role, name))
 }
 
-const repository = await load(await resources(data))
+const repository = await load(await resources(data).catch((error) => {
+  console.error(error.message)
+  process.exit(1)
+}))
 const { origin, pathname } = new URL(base)
 const feed = feedOf(reasons)
 const fhir = healthLake({
@@ -33,5 +36,5 @@ const fhir = healthLake({
     fineGrained: String(identity.FineGrainedAuthorizationEnabled) === 'true', metadata: identity.Metadata,
   },
 })
-const pages = site({ feed, base, origin, patients: () => all(repository, 'Patient') })
+const pages = site({ feed, base, origin, appClientId, patients: () => all(repository, 'Patient') })
 serve(port, (request, response) => (request.url.startsWith(pathname) ? fhir : pages)(request, response))

@@ -22,7 +22,7 @@ function add(line) {
     cell(line.client ?? '–', element('small', 'quiet', line.person ?? '')),
     cell(element('b', line.decision === 'allowed' ? 'good' : 'bad', line.decision), element('small', 'quiet', `${line.status}${line.refusedBy ? `, by ${line.refusedBy}` : ''}`)),
     cell(line.reason ?? '–', element('small', 'quiet', line.diagnostics ?? '')),
-    cell(line.role?.split('/').at(-1) ?? '–'),
+    cell(line.role?.split('/').at(-1).split('-Role-for-').at(-1) ?? '–'),
     time(line.milliseconds),
   )
   const detail = element('tr')

@@ -1,7 +1,8 @@
 // The app, the provider's pages and the requests page in a real browser. With SCREENSHOTS=<directory> it also writes the
 // pictures of the documentation.
 import assert from 'node:assert/strict'
-import { existsSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
+import { createServer } from 'node:http'
 import path from 'node:path'
 import { after, before, test } from 'node:test'
 import { chromium } from 'playwright-core'
@@ -146,6 +147,23 @@ test('the requests page shows each request, without its token, and why it was re
   await row.click()
   await picture(page, 'requests', { clip: { x: 0, y: 0, width: 1000, height: 560 } })
   assert.deepEqual(page.errors, [])
+})
+
+test('the app in docs/apps.md', async () => {
+  const document = readFileSync(path.resolve(import.meta.dirname, '../../../docs/apps.md'), 'utf8')
+  const html = /```html\n(.*?)```/s.exec(document)[1].replaceAll('http://127.0.0.1:8100', new URL(sandbox.base).origin)
+  const server = createServer((request, response) => response.writeHead(200, { 'Content-Type': 'text/html' }).end(html))
+  await new Promise((resolve) => { server.listen(0, '127.0.0.1', resolve) })
+  try {
+    const page = await open(`http://127.0.0.1:${server.address().port}/`)
+    await page.click('button.person:has-text("Maria Lopez")')
+    await page.click('button[value=allow]')
+    await page.waitForSelector('#record:has-text("maria-lopez")')
+    assert.equal((await page.textContent('#record')).split('\n').length, 6)
+  } finally {
+    server.closeAllConnections()
+    server.close()
+  }
 })
 
 test('dark mode', async () => {
