@@ -111,24 +111,15 @@ class Deployment(unittest.TestCase):
         headers = {"X-Amz-Target": f"HealthLake.{operation}"}
         return self.api.post("/", json=request, headers=headers).get_json(force=True)
 
-    def test_new_code_moves_the_alias_and_leaves_the_datastore(self):
+    def test_a_version_without_a_change_is_refused_and_taken_back(self):
         body = template()
         self.deployed(body)
         before = self.ids()
         body["Resources"]["Version2"] = copy.deepcopy(body["Resources"]["Version1"])
+        body["Resources"]["Role"]["Properties"]["Description"] = "another"
         self.refused("A version for this Lambda function exists", body)
         self.assertEqual(before, self.ids())
-        code = {"S3Bucket": "assets", "S3Key": "two.zip"}
-        body["Resources"]["Function"]["Properties"].update(MemorySize=256, Code=code)
-        body["Resources"]["Alias"]["Properties"]["FunctionVersion"] = {"Fn::GetAtt": ["Version2", "Version"]}
-        del body["Resources"]["Version1"]
-        old = self.lambdas.get_function(FunctionName=FUNCTION, Qualifier="live")["Configuration"]
-        self.deployed(body)
-        new = self.lambdas.get_function(FunctionName=FUNCTION, Qualifier="live")["Configuration"]
-        after = self.ids()
-        self.assertEqual((before["Alias"], before["Datastore"]), (after["Alias"], after["Datastore"]))
-        self.assertNotEqual(old["CodeSha256"], new["CodeSha256"])
-        self.assertEqual(("2", 256), (new["Version"], new["MemorySize"]))
+        self.assertEqual("", boto3.client("iam").get_role(RoleName=before["Role"])["Role"]["Description"])
 
     def test_replacement_follows_the_policy(self):
         body = template()
@@ -149,20 +140,6 @@ class Deployment(unittest.TestCase):
         datastore["Properties"]["DatastoreName"] = "renamed"
         self.deployed(body)
         self.assertEqual(first | {self.ids()["Datastore"]}, self.datastores())
-
-    def test_removal(self):
-        body = template()
-        self.deployed(body)
-        protect = self.cloudformation.update_termination_protection
-        protect(StackName="stack", EnableTerminationProtection=True)
-        with self.assertRaisesRegex(ClientError, "TerminationProtection is enabled"):
-            self.cloudformation.delete_stack(StackName="stack")
-        protect(StackName="stack", EnableTerminationProtection=False)
-        self.cloudformation.delete_stack(StackName="stack")
-        self.assertEqual(set(), self.datastores())
-        self.assertEqual([], self.lambdas.list_functions()["Functions"])
-        self.assertEqual([], boto3.client("iam").list_roles()["Roles"])
-        self.assertEqual([], self.cloudformation.describe_stacks()["Stacks"])
 
     def test_deletion_follows_the_policy(self):
         for policy, left in (("Delete", 0), ("Retain", 1)):
@@ -194,21 +171,6 @@ class Deployment(unittest.TestCase):
         self.assertIn("Cannot delete export alias as it is in use by user", reasons)
         self.assertEqual("DELETE_FAILED", status)
 
-    def test_a_secret_changed_by_hand_survives_a_deployment(self):
-        secret = {"Type": "AWS::SecretsManager::Secret", "Properties": {"Name": "SOF-HL", "SecretString": "{}"}}
-        self.deployed({"Resources": {"Secret": secret}})
-        manager = boto3.client("secretsmanager")
-        manager.put_secret_value(SecretId="SOF-HL", SecretString="by hand")
-        secret["Properties"].update(Description="another", Tags=[{"Key": "Purpose", "Value": "a"}])
-        self.deployed({"Resources": {"Secret": secret}})
-        self.assertEqual("by hand", manager.get_secret_value(SecretId="SOF-HL")["SecretString"])
-        tags = {t["Key"]: t["Value"] for t in manager.describe_secret(SecretId="SOF-HL")["Tags"]}
-        self.assertEqual(("a", "Secret"), (tags["Purpose"], tags["aws:cloudformation:logical-id"]))
-        secret["Properties"]["SecretString"] = '{"a":1}'
-        self.deployed({"Resources": {"Secret": secret}})
-        self.assertEqual('{"a":1}', manager.get_secret_value(SecretId="SOF-HL")["SecretString"])
-        self.refused("SOF-HL exists already", {"Resources": {"Secret": secret}}, "another")
-
     def test_what_is_refused(self):
         idp = ("Datastore", "IdentityProviderConfiguration")
         gone = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{FUNCTION}:gone"
@@ -224,7 +186,7 @@ class Deployment(unittest.TestCase):
             ("Runtime 'nodejs22.x' does not run", {("Function",): {"Runtime": "nodejs22.x"}}),
             ("64 is less than the minimum", {("Function",): {"MemorySize": 64}}),
             ("exceeds the reserved concurrency", {("Function",): {"ReservedConcurrentExecutions": 4}}),
-            ("ResourceId names no alias", {"Target": target}),
+            ("Function not found: .*:gone", {"Target": target}),
             ("Circular dependency", {"One": {**role, "DependsOn": "Two"}, "Two": {**role, "DependsOn": ["One"]}}),
         ):
             with self.subTest(because):
@@ -255,22 +217,6 @@ class Deployment(unittest.TestCase):
         )
         described = self.cloudformation.describe_change_set(ChangeSetName=change_set["Id"])
         self.assertIn("didn't contain changes", described["StatusReason"])
-
-    def test_calls_that_moto_lacks(self):
-        self.deployed(template())
-        path = f"/2015-03-31/functions/{FUNCTION}/policy?Qualifier=live"
-        statement = json.loads(self.api.get(path).get_json(force=True)["Policy"])["Statement"][0]
-        self.assertEqual({"Service": "healthlake.amazonaws.com"}, statement["Principal"])
-        self.assertEqual({"StringEquals": {"AWS:SourceAccount": ACCOUNT}}, statement["Condition"])
-        self.assertTrue(statement["Resource"].endswith(f":{FUNCTION}:live"))
-        path = f"/2019-09-30/functions/{FUNCTION}/provisioned-concurrency?Qualifier=live"
-        self.assertEqual(5, self.api.get(path).get_json(force=True)["AllocatedProvisionedConcurrentExecutions"])
-        self.lambdas.put_function_concurrency(FunctionName=FUNCTION, ReservedConcurrentExecutions=300)
-        limits = self.api.get("/2016-08-19/account-settings/").get_json(force=True)["AccountLimit"]
-        self.assertEqual(700, limits["UnreservedConcurrentExecutions"])
-        found = self.call("DescribeFHIRDatastore", DatastoreId=self.ids()["Datastore"])["DatastoreProperties"]
-        self.assertEqual(METADATA, json.loads(found["IdentityProviderConfiguration"]["Metadata"]))
-        self.assertIs(True, found["IdentityProviderConfiguration"]["FineGrainedAuthorizationEnabled"])
 
     def test_import(self):
         made, other = (self.call("CreateFHIRDatastore", DatastoreTypeVersion="R4")["DatastoreId"] for _ in range(2))
@@ -321,17 +267,17 @@ class Metadata(unittest.TestCase):
     def test_bad(self):
         finer = ["permission-v2", "permission-v2.2"]
         for because, change, strategy in (
-            ("lacks authorization_endpoint", {"authorization_endpoint": None}, "SMART_ON_FHIR"),
-            ("lacks capabilities", {"capabilities": None}, "SMART_ON_FHIR"),
-            ("needs issuer", {"issuer": None}, "SMART_ON_FHIR"),
-            ("needs jwks_uri", {"jwks_uri": None}, "SMART_ON_FHIR"),
-            ("not an absolute https URL", {"token_endpoint": "http://idp.example/token"}, "SMART_ON_FHIR"),
-            ("has more than", {"grant_types_supported": ["client_credential"]}, "SMART_ON_FHIR"),
-            ("with one at least", {"grant_types_supported": []}, "SMART_ON_FHIR"),
-            ("has plain", {"code_challenge_methods_supported": ["plain", "S256"]}, "SMART_ON_FHIR"),
-            ("lacks S256", {"code_challenge_methods_supported": ["S512"]}, "SMART_ON_FHIR"),
+            ("'authorization_endpoint' is a required", {"authorization_endpoint": None}, "SMART_ON_FHIR"),
+            ("'capabilities' is a required", {"capabilities": None}, "SMART_ON_FHIR"),
+            ("'issuer' is a required", {"issuer": None}, "SMART_ON_FHIR"),
+            ("'jwks_uri' is a required", {"jwks_uri": None}, "SMART_ON_FHIR"),
+            ("token_endpoint: 'http://idp", {"token_endpoint": "http://idp.example/token"}, "SMART_ON_FHIR"),
+            ("'client_credential' is not one of", {"grant_types_supported": ["client_credential"]}, "SMART_ON_FHIR"),
+            (r"grant_types_supported: \[\]", {"grant_types_supported": []}, "SMART_ON_FHIR"),
+            ("code_challenge.*'plain'", {"code_challenge_methods_supported": ["plain", "S256"]}, "SMART_ON_FHIR"),
+            ("methods_supported: None of", {"code_challenge_methods_supported": ["S512"]}, "SMART_ON_FHIR"),
             ("needs strategy", {"capabilities": finer}, "SMART_ON_FHIR_V1"),
-            ("needs permission-v2", {"capabilities": finer[1:]}, "SMART_ON_FHIR"),
+            ("capabilities: None of", {"capabilities": finer[1:]}, "SMART_ON_FHIR"),
         ):
             with self.subTest(because):
                 document = {k: v for k, v in {**METADATA, **change}.items() if v is not None}

@@ -131,24 +131,15 @@ class Invocation(Function):
     def invoke(self, name=NAME, event="{}", **more):
         return self.lambdas.invoke(FunctionName=name, Payload=event, **more)
 
-    def test_every_way_to_name_a_function(self):
-        for version, name, more in (
-            ("$LATEST", NAME, {}),
-            ("$LATEST", ARN, {}),
-            ("1", NAME, {"Qualifier": "live"}),
-            ("1", NAME, {"Qualifier": "1"}),
-            ("1", f"{NAME}:live", {}),
-            ("1", f"{ARN}:live", {"Qualifier": "live"}),
-        ):
-            with self.subTest(name, **more):
-                answer = self.invoke(name, '{"a": 1}', **more)
-                self.assertEqual((200, version), (answer["StatusCode"], answer["ExecutedVersion"]))
-                said = json.load(answer["Payload"])
-                self.assertEqual({"a": 1}, said["event"])
-                environment = said["environment"]
-                self.assertEqual(("b", self.url), (environment["AB"], environment["AWS_ENDPOINT_URL"]))
-                self.assertNotIn("HOME", environment)
-                self.assertNotIn("FunctionError", answer)
+    def test_it_runs_as_in_lambda(self):
+        answer = self.invoke(f"{ARN}:live", '{"a": 1}', Qualifier="live")
+        self.assertEqual((200, "1"), (answer["StatusCode"], answer["ExecutedVersion"]))
+        said = json.load(answer["Payload"])
+        environment = said["environment"]
+        self.assertEqual(({"a": 1}, "b"), (said["event"], environment["AB"]))
+        self.assertEqual(self.url, environment["AWS_ENDPOINT_URL"])
+        self.assertNotIn("HOME", environment)
+        self.assertNotIn("FunctionError", answer)
 
     def test_a_functions_error_is_an_answer(self):
         for do, because in (("fail", "environment"), ("exit", "Runtime.ExitError"), ("hang", "Sandbox.Timedout")):
@@ -170,7 +161,7 @@ class Invocation(Function):
             (f"{NAME}:live", {"Qualifier": "1"}, "does not match the specified qualifier"),
             (NAME, {"InvocationType": "Event"}, "not by Event"),
             (NAME, {"event": "{"}, "Could not parse request body"),
-            ("arm", {}, "ResourceConflict.*arm cannot be run: bootstrap, built for arm64"),
+            ("arm", {}, "ResourceConflict.*bootstrap, built for arm64, does not run"),
         ):
             with self.subTest(because), self.assertRaisesRegex(ClientError, because):
                 self.invoke(name, **more)

@@ -8,13 +8,10 @@ from urllib.parse import parse_qs
 from moto.awslambda.models import lambda_backends
 from moto.core import DEFAULT_ACCOUNT_ID
 
-from . import custom, function, healthlake, invocation, schema
-from .resource import Rejected
+from . import custom, function, healthlake, sandbox
+from .resource import Refused
 
-_POLICY = re.compile(r"/2015-03-31/functions/([^/]+)/policy/?")
-_CONCURRENCY = re.compile(r"/2019-09-30/functions/([^/]+)/provisioned-concurrency/?")
-_LIMITS = re.compile(r"/2016-08-19/account-settings/?")
-_INVOCATION = re.compile(r"/2015-03-31/functions/([^/]+)/invocations/?")
+_LAMBDA = re.compile(r"/20[0-9-]{8}/functions/([^/]+)/(policy|provisioned-concurrency|invocations)/?")
 
 
 class Application:
@@ -24,121 +21,83 @@ class Application:
         self.moto = moto
 
     def __call__(self, environ, start_response):
-        answer = self._answer(environ)
-        if answer is None:
-            try:
+        status, headers = "200 OK", [("Content-Type", "application/x-amz-json-1.0")]
+        try:
+            answer = _answer(environ, headers)
+            if answer is None:
                 return self.moto(environ, start_response)
-            except NotImplementedError as error:  # as an answer of 5xx, it would be asked again
-                answer = _error("NotImplementedException", str(error))
-        status, body, *headers = answer
-        content = body if isinstance(body, bytes) else json.dumps(body).encode()
-        if not headers:
-            headers = [("Content-Type", "application/x-amz-json-1.0")]
+        except Refused as refusal:
+            status, answer = refusal.status, {"__type": refusal.kind, "message": str(refusal)}
+        except NotImplementedError as error:  # as an answer of 5xx, it would be asked again
+            status, answer = "400 Bad Request", {"__type": "NotImplementedException", "message": str(error)}
+        content = answer if isinstance(answer, bytes) else json.dumps(answer).encode()
         start_response(status, [*headers, ("Content-Length", str(len(content)))])
         return [content]
 
-    def _answer(self, environ):
-        region = _region(environ)
-        target = environ.get("HTTP_X_AMZ_TARGET", "")
-        if target.startswith("HealthLake."):
-            return _healthlake(target.split(".")[1], json.loads(_body(environ) or b"{}"), region)
-        path = environ.get("PATH_INFO", "")
-        if environ["REQUEST_METHOD"] == "PUT" and path.startswith(custom.RESPONSE):
-            custom.respond(path, _body(environ))
-            return "200 OK", {}
-        qualifier = parse_qs(environ.get("QUERY_STRING", "")).get("Qualifier", [None])[0]
-        if environ["REQUEST_METHOD"] == "POST" and (match := _INVOCATION.fullmatch(path)):
-            kind = environ.get("HTTP_X_AMZ_INVOCATION_TYPE", "RequestResponse")
-            return _invoke(region, match[1], qualifier, kind, _body(environ))
-        if environ["REQUEST_METHOD"] == "GET" and _LIMITS.fullmatch(path):
-            return _limits(region)
-        if environ["REQUEST_METHOD"] == "GET" and qualifier:
-            if match := _POLICY.fullmatch(path):
-                return _policy(match[1], qualifier, region)
-            if match := _CONCURRENCY.fullmatch(path):
-                return _concurrency(match[1], qualifier, region)
+
+def _answer(environ, headers):
+    """The answer, to which headers can be added, or None."""
+    method, path, target = environ["REQUEST_METHOD"], environ.get("PATH_INFO", ""), environ.get("HTTP_X_AMZ_TARGET", "")
+    # AWS4-HMAC-SHA256 Credential=key/date/region/service/aws4_request
+    signed = re.search(r"Credential=[^/]+/\d+/([^/]+)/", environ.get("HTTP_AUTHORIZATION", ""))
+    region = signed[1] if signed else "us-east-1"
+    if target.startswith("HealthLake."):
+        return healthlake.call(target.split(".")[1], json.loads(_body(environ) or b"{}"), region)
+    if method == "PUT" and path.startswith(custom.RESPONSE):
+        custom.respond(path, _body(environ))
+        return {}
+    if method == "GET" and path.startswith("/2016-08-19/account-settings"):
+        return _limits(region)
+    if (match := _LAMBDA.fullmatch(path)) is None:
         return None
+    qualifier = parse_qs(environ.get("QUERY_STRING", "")).get("Qualifier", [None])[0]
+    if method == "POST" and match[2] == "invocations":
+        kind = environ.get("HTTP_X_AMZ_INVOCATION_TYPE", "RequestResponse")
+        return _invoke(region, match[1], qualifier, kind, _body(environ), headers)
+    if method == "GET" and qualifier:
+        key = DEFAULT_ACCOUNT_ID, region, match[1], qualifier
+        return _policy(key) if match[2] == "policy" else _concurrency(key)
+    return None
 
 
 def _body(environ):
     return environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
 
 
-def _region(environ):
-    """The region of the request's signature (AWS4-HMAC-SHA256 Credential=key/date/region/service/aws4_request)."""
-    match = re.search(r"Credential=[^/]+/\d+/([^/]+)/", environ.get("HTTP_AUTHORIZATION", ""))
-    return match[1] if match else "us-east-1"
-
-
-def _healthlake(operation, request, region):
-    known = healthlake.datastores.get((DEFAULT_ACCOUNT_ID, region), {})
-    if operation == "ListFHIRDatastores":
-        return "200 OK", {"DatastorePropertiesList": [d.describe() for d in known.values()]}
-    if operation == "CreateFHIRDatastore":
-        return _create_datastore(request, region)
-    datastore = known.get(request.get("DatastoreId"))
-    if datastore is None and operation in ("DescribeFHIRDatastore", "UpdateFHIRDatastore", "DeleteFHIRDatastore"):
-        return _error("ResourceNotFoundException", f"Datastore not found: {request.get('DatastoreId')}")
-    if operation == "DescribeFHIRDatastore":
-        return "200 OK", {"DatastoreProperties": datastore.describe()}
-    if operation == "UpdateFHIRDatastore":
-        return _update_datastore(datastore, request)
-    if operation == "DeleteFHIRDatastore":
-        datastore.remove()
-        return "200 OK", {**datastore.attributes(), "DatastoreStatus": "DELETING"}
-    return _error("UnknownOperationException", f"the local HealthLake does not know {operation}")
-
-
-def _create_datastore(request, region):
-    """A datastore that no stack has, by the same rules as one of a stack."""
-    properties = {k: v for k, v in request.items() if k != "ClientToken"}
-    datastore = healthlake.Datastore(DEFAULT_ACCOUNT_ID, region, "", "", properties)
+def _invoke(region, name, qualifier, kind, payload, headers):
+    """Lambda API reference, "Invoke"."""
+    name, derived = function.split_arn(name)
+    if derived and qualifier and derived != qualifier:
+        message = "The derived qualifier from the function name does not match the specified qualifier."
+        raise Refused("InvalidParameterValueException", message)
+    if kind != "RequestResponse":
+        message = f"the local AWS invokes functions by RequestResponse only, not by {kind}"
+        raise Refused("InvalidParameterValueException", message)
+    found = function.find(region, name, derived or qualifier)
     try:
-        schema.check(datastore.TYPE, properties)
-        datastore.create()
-    except Rejected as error:
-        return _error("ValidationException", str(error))
-    return "200 OK", {**datastore.attributes(), "DatastoreStatus": "CREATING"}
+        json.loads(payload or b"{}")
+    except ValueError as error:
+        raise Refused("InvalidRequestContentException", f"Could not parse request body into json: {error}") from error
+    body, failed = sandbox.invoke(found, payload or b"{}")
+    headers.append(("X-Amz-Executed-Version", str(found.version)))
+    if failed:
+        headers.append(("X-Amz-Function-Error", "Unhandled"))
+    return body
 
 
-def _update_datastore(datastore, request):
-    try:
-        datastore.update_in_place(request)
-    except healthlake.Conflict as error:
-        return _error("ConflictException", str(error))
-    except Rejected as error:
-        return _error("ValidationException", str(error))
-    return "200 OK", {"DatastoreProperties": datastore.describe()}
-
-
-def _invoke(*arguments):
-    try:
-        answer, headers = invocation.invoke(*arguments)
-    except invocation.Refused as refusal:
-        return _error(refusal.kind, str(refusal), refusal.status)
-    return "200 OK", answer, *headers
-
-
-def _policy(name, qualifier, region):
-    statements = function.permissions.get((DEFAULT_ACCOUNT_ID, region, name, qualifier))
-    if not statements:
-        return _error("ResourceNotFoundException", "The resource you requested does not exist.", "404 Not Found")
+def _policy(key):
+    if not (statements := function.permissions.get(key)):
+        raise Refused("ResourceNotFoundException", "The resource you requested does not exist.", "404 Not Found")
     policy = {"Version": "2012-10-17", "Id": "default", "Statement": statements}
-    return "200 OK", {"Policy": json.dumps(policy), "RevisionId": "1"}
+    return {"Policy": json.dumps(policy), "RevisionId": "1"}
 
 
-def _concurrency(name, qualifier, region):
-    count = function.provisioned.get((DEFAULT_ACCOUNT_ID, region, name, qualifier))
-    if count is None:
+def _concurrency(key):
+    if (count := function.provisioned.get(key)) is None:
         message = "No Provisioned Concurrency Config found for this function"
-        return _error("ProvisionedConcurrencyConfigNotFoundException", message, "404 Not Found")
-    return "200 OK", {
-        "RequestedProvisionedConcurrentExecutions": count,
-        "AvailableProvisionedConcurrentExecutions": count,
-        "AllocatedProvisionedConcurrentExecutions": count,
-        "Status": "READY",
-        "LastModified": lambda_backends[DEFAULT_ACCOUNT_ID][region].get_function(name, qualifier).last_modified,
-    }
+        raise Refused("ProvisionedConcurrencyConfigNotFoundException", message, "404 Not Found")
+    counts = {f"{kind}ProvisionedConcurrentExecutions": count for kind in ("Requested", "Available", "Allocated")}
+    return {**counts, "Status": "READY", "LastModified": function.find(*key[1:]).last_modified}
 
 
 def _limits(region):
@@ -146,8 +105,4 @@ def _limits(region):
     functions = lambda_backends[DEFAULT_ACCOUNT_ID][region].list_functions()
     reserved = sum(int(f.reserved_concurrency or 0) for f in functions)
     limit = {"ConcurrentExecutions": 1000, "UnreservedConcurrentExecutions": 1000 - reserved}
-    return "200 OK", {"AccountLimit": limit, "AccountUsage": {"FunctionCount": len(functions)}}
-
-
-def _error(kind, message, status="400 Bad Request"):
-    return status, {"__type": kind, "message": message}
+    return {"AccountLimit": limit, "AccountUsage": {"FunctionCount": len(functions)}}

@@ -10,9 +10,8 @@ import json
 import queue
 import uuid
 
-from . import invocation, sandbox
-from .function import split_arn
-from .resource import Rejected, Resource, require
+from . import function, sandbox
+from .resource import Refused, Rejected, Resource, require
 
 RESPONSE = "/cloudformation-response/"
 _LONGEST_RESPONSE = 4096  # bytes
@@ -83,12 +82,12 @@ class CustomResource(Resource):
     def _response(self, identifier, event, timeout):
         answers = _waiting[identifier] = queue.Queue()
         try:
-            found = invocation.find(self.region, *split_arn(event["ServiceToken"]))
+            found = function.find(self.region, *function.split_arn(event["ServiceToken"]))
             body, failed = sandbox.invoke(found, json.dumps(event).encode())
             # AWS would call it again twice, and then wait for a response until the timeout.
             require(not failed, f"the function failed, and CloudFormation waits for its response: {body.decode()}")
             text = answers.get(timeout=timeout)
-        except (invocation.Refused, sandbox.NotRunnable) as error:
+        except Refused as error:
             raise Rejected(str(error)) from error
         except queue.Empty as error:
             message = "CloudFormation did not receive a response from your Custom Resource."

@@ -23,7 +23,7 @@ from moto.core.responses import ActionResult
 from werkzeug.exceptions import HTTPException
 
 from . import custom, schema
-from .resource import Rejected, Resource
+from .resource import Refused, Rejected, Resource
 
 # Resource types that exist in CloudFormation but make nothing.
 _NOTHING = {"AWS::CDK::Metadata"}
@@ -486,7 +486,7 @@ class _naming:
         if error is None or isinstance(error, ValidationError):
             return False
         text = getattr(error, "message", None) or str(error)
-        if not isinstance(error, (Rejected, AWSError, ServiceException, HTTPException)):
+        if not isinstance(error, (Refused, Rejected, AWSError, ServiceException, HTTPException)):
             text = f"{type(error).__name__}: {error}"
         verb = self.verb or ("UPDATE" if self.logical_id in deployed_in(self.resources) else "CREATE")
         _event(self.resources, self.logical_id, self.definition, f"{verb}_FAILED", text)

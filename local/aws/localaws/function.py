@@ -1,13 +1,14 @@
-"""AWS::Lambda::*, and the scaling of an alias. moto keeps the functions; versions, aliases, permissions and concurrency
-behave as in AWS."""
+"""AWS::Lambda::*. moto keeps the functions; versions, aliases, permissions and concurrency behave as in AWS."""
 
 import copy
 import re
 
 from moto.applicationautoscaling.models import applicationautoscaling_backends
 from moto.awslambda.models import lambda_backends
+from moto.core import DEFAULT_ACCOUNT_ID
+from moto.core.exceptions import JsonRESTError
 
-from .resource import Rejected, Resource, require
+from .resource import Refused, Resource, require
 
 # What HealthLake's alias has beside moto's: (account, region, function, qualifier) -> statements, and -> concurrency.
 permissions = {}
@@ -97,20 +98,11 @@ class Alias(Resource):
     TYPE = "AWS::Lambda::Alias"
 
     def create(self):
-        p = self.properties
-        self.function_name = p["FunctionName"].split(":")[-1]
-        self._check(p)
-        version, text = p["FunctionVersion"], p.get("Description", "")
-        alias = _backend(self).create_alias(p["Name"], self.function_name, version, text, None)
-        self.physical_resource_id = alias.arn
-        self._provision(p)
+        self.function_name = self.properties["FunctionName"].split(":")[-1]
+        self.physical_resource_id = self._put(_backend(self).create_alias, self.properties).arn
 
     def update(self, properties):
-        p = properties
-        self._check(p)
-        version, text = p["FunctionVersion"], p.get("Description", "")
-        _backend(self).update_alias(p["Name"], self.function_name, version, text, None)
-        self._provision(p)
+        self._put(_backend(self).update_alias, properties)
 
     def remove(self):
         _backend(self).delete_alias(self.properties["Name"], self.function_name)
@@ -123,19 +115,17 @@ class Alias(Resource):
     def _key(self):
         return self.account, self.region, self.function_name, self.properties["Name"]
 
-    def _provision(self, properties):
+    def _put(self, put, p):
+        function = _backend(self).get_function(self.function_name, p["FunctionVersion"])
+        wanted = p.get("ProvisionedConcurrencyConfig", {}).get("ProvisionedConcurrentExecutions")
+        reserved = function.reserved_concurrency
+        fits = wanted is None or reserved is None or int(wanted) <= int(reserved)
+        require(fits, "provisioned concurrency exceeds the reserved concurrency")
+        alias = put(p["Name"], self.function_name, p["FunctionVersion"], p.get("Description", ""), None)
         provisioned.pop(self._key(), None)
-        if "ProvisionedConcurrencyConfig" in properties:
-            config = properties["ProvisionedConcurrencyConfig"]
-            provisioned[self._key()] = int(config["ProvisionedConcurrentExecutions"])
-
-    def _check(self, properties):
-        function = _backend(self).get_function(self.function_name, properties["FunctionVersion"])
-        if "ProvisionedConcurrencyConfig" in properties:
-            wanted = int(properties["ProvisionedConcurrencyConfig"]["ProvisionedConcurrentExecutions"])
-            require(wanted >= 1, f"ProvisionedConcurrentExecutions is {wanted}, not 1 or more")
-            reserved = int(function.reserved_concurrency or wanted)
-            require(wanted <= reserved, "provisioned concurrency exceeds the reserved concurrency")
+        if wanted is not None:
+            provisioned[self._key()] = int(wanted)
+        return alias
 
 
 class Permission(Resource):
@@ -172,34 +162,30 @@ class ScalableTarget(Resource):
     TYPE = "AWS::ApplicationAutoScaling::ScalableTarget"
 
     def create(self):
-        p = self.properties
-        _, function, alias = (p["ResourceId"].split(":") + ["", ""])[:3]
-        try:
-            _backend(self).get_alias(alias, function)
-        except Exception as error:
-            raise Rejected(f"ResourceId names no alias: {p['ResourceId']}") from error
-        self.update(p)
-        self.physical_resource_id = f"{p['ResourceId']}|{p['ScalableDimension']}|{p['ServiceNamespace']}"
+        self.physical_resource_id = self.name()
+        self.update(self.properties)
 
-    def update(self, properties):
-        p = properties
-        low, high = int(p["MinCapacity"]), int(p["MaxCapacity"])
-        require(0 < low <= high, f"MinCapacity is {low}, MaxCapacity {high}")
-        applicationautoscaling_backends[self.account][self.region].register_scalable_target(
-            p["ServiceNamespace"], p["ResourceId"], p["ScalableDimension"], low, high, p.get("RoleARN"), None
-        )
-
-    def remove(self):
-        p = self.properties
-        applicationautoscaling_backends[self.account][self.region].deregister_scalable_target(
-            p["ServiceNamespace"], p["ResourceId"], p["ScalableDimension"]
-        )
+    def update(self, p):
+        find(self.region, *p["ResourceId"].split(":")[1:])
+        low, high, role = int(p["MinCapacity"]), int(p["MaxCapacity"]), p.get("RoleARN")
+        scaling = applicationautoscaling_backends[self.account][self.region]
+        name, dimension = p["ResourceId"], p["ScalableDimension"]
+        scaling.register_scalable_target(p["ServiceNamespace"], name, dimension, low, high, role, None)
 
 
 def split_arn(name):
     """The function's name and the qualifier, or None, of a function's name or ARN with or without a qualifier."""
     parts = name.split(":function:")[-1].split(":")
     return parts[0], parts[1] if len(parts) > 1 else None
+
+
+def find(region, name, qualifier):
+    """The version of moto's that a function's name and qualifier stand for."""
+    try:
+        return lambda_backends[DEFAULT_ACCOUNT_ID][region].get_function(name, qualifier)
+    except JsonRESTError as error:
+        arn = f"arn:aws:lambda:{region}:{DEFAULT_ACCOUNT_ID}:function:{name}" + (f":{qualifier}" if qualifier else "")
+        raise Refused("ResourceNotFoundException", f"Function not found: {arn}", "404 Not Found") from error
 
 
 def _backend(resource):

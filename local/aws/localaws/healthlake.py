@@ -1,18 +1,18 @@
-"""AWS::HealthLake::FHIRDatastore, which moto does not have at all."""
+"""HealthLake, which moto does not have: its control plane, and AWS::HealthLake::FHIRDatastore."""
 
 import copy
 import json
 import re
 import time
-from urllib.parse import urlparse
 
 from moto.awslambda.models import lambda_backends
+from moto.core import DEFAULT_ACCOUNT_ID
 from moto.kms.models import kms_backends
 from moto.moto_api._internal import mock_random
 
 from . import schema
 from .function import split_arn
-from .resource import Rejected, Resource, require, tag_map
+from .resource import Refused, Rejected, Resource, require, tag_map
 
 # The datastores, also those that CloudFormation retains: (account, region) -> id -> Datastore.
 datastores = {}
@@ -20,12 +20,36 @@ datastores = {}
 # How long an update in place takes, in seconds. HealthLake says "at once".
 _UPDATE = 1
 
-_LISTS = ("capabilities", "grant_types_supported", "code_challenge_methods_supported")
-_OPTIONAL_LISTS = ("scopes_supported", "response_types_supported", "token_endpoint_auth_methods_supported")
+_LIST = {"type": "array", "items": {"type": "string", "minLength": 1}, "minItems": 1, "uniqueItems": True}
 
 
-class Conflict(Exception):
-    """Another update runs."""
+def _if_capable(capability, then):
+    has = {"properties": {"capabilities": {"contains": {"const": capability}}}}
+    return {"if": has, "then": then}
+
+
+# HealthLake developer guide, "SMART on FHIR"; SMART App Launch 2, "Conformance". http is let through for this machine alone,
+# where the local identity providers are.
+_METADATA = {
+    "type": "object",
+    "required": [
+        *("authorization_endpoint", "token_endpoint", "capabilities"),
+        *("grant_types_supported", "code_challenge_methods_supported"),
+    ],
+    "patternProperties": {
+        "^issuer$|_endpoint$|_uri$": {"type": "string", "pattern": r"^https://[^/]|^http://(127\.0\.0\.1|localhost)[:/]"}
+    },
+    "properties": {
+        "capabilities": _LIST,
+        "scopes_supported": _LIST,
+        "grant_types_supported": {**_LIST, "items": {"enum": ["authorization_code", "client_credentials"]}},
+        "code_challenge_methods_supported": {**_LIST, "contains": {"const": "S256"}, "items": {"not": {"const": "plain"}}},
+    },
+    "allOf": [
+        _if_capable("sso-openid-connect", {"required": ["issuer", "jwks_uri"]}),
+        _if_capable("permission-v2.2", {"properties": {"capabilities": {"contains": {"const": "permission-v2"}}}}),
+    ],
+}
 
 
 class Datastore(Resource):
@@ -35,19 +59,18 @@ class Datastore(Resource):
     TYPE = "AWS::HealthLake::FHIRDatastore"
 
     def create(self):
-        p = self.properties
-        self._check_name(p.get("DatastoreName", "-"))
-        self._check_encryption(p.get("SseConfiguration"))
-        self._check_identity_provider(p.get("IdentityProviderConfiguration", {"AuthorizationStrategy": "AWS_AUTH"}))
-        tag_map(p)
+        self._check(self.properties)
+        key = self.properties.get("SseConfiguration", {}).get("KmsEncryptionConfig", {}).get("KmsKeyId")
+        try:
+            key is None or kms_backends[self.account][self.region].describe_key(key)
+        except Exception as error:
+            raise Rejected(f"KmsKeyId names no key: {key}") from error
         # What the service knows. Of an imported datastore, CloudFormation's properties may differ from it.
-        self.configuration, self.busy_until = copy.deepcopy({k: v for k, v in p.items() if k != "Tags"}), 0
+        self.configuration = copy.deepcopy({k: v for k, v in self.properties.items() if k != "Tags"})
         if (idp := self.configuration.get("IdentityProviderConfiguration")) is not None:
             fine = idp.get("FineGrainedAuthorizationEnabled", False)
             idp["FineGrainedAuthorizationEnabled"] = fine in (True, "true")  # a string where a parameter gives it
-        self.physical_resource_id = mock_random.get_random_hex(32)
-        self.arn = f"arn:aws:healthlake:{self.region}:{self.account}:datastore/fhir/{self.physical_resource_id}"
-        self.endpoint = f"https://healthlake.{self.region}.amazonaws.com/datastore/{self.physical_resource_id}/r4/"
+        self.busy_until, self.physical_resource_id = 0, mock_random.get_random_hex(32)
         datastores.setdefault((self.account, self.region), {})[self.physical_resource_id] = self
 
     def update(self, properties):
@@ -57,16 +80,13 @@ class Datastore(Resource):
         del datastores[self.account, self.region][self.physical_resource_id]
 
     def attributes(self):
+        name = self.physical_resource_id
         return {
-            "DatastoreArn": self.arn,
-            "DatastoreEndpoint": self.endpoint,
-            "DatastoreId": self.physical_resource_id,
-            "DatastoreStatus": "ACTIVE",
+            "DatastoreArn": f"arn:aws:healthlake:{self.region}:{self.account}:datastore/fhir/{name}",
+            "DatastoreEndpoint": f"https://healthlake.{self.region}.amazonaws.com/datastore/{name}/r4/",
+            "DatastoreId": name,
+            "DatastoreStatus": "UPDATING" if time.monotonic() < self.busy_until else "ACTIVE",
         }
-
-    def describe(self):
-        """The DatastoreProperties of DescribeFHIRDatastore."""
-        return {**self.attributes(), **self.configuration, "DatastoreStatus": self._status()}
 
     def update_in_place(self, request):
         """UpdateFHIRDatastore. What the request leaves out stays; of the identity provider configuration, nothing does."""
@@ -74,99 +94,62 @@ class Datastore(Resource):
         other = wanted.keys() - {"DatastoreName", "IdentityProviderConfiguration"}
         require(not other, f"the local HealthLake does not update {', '.join(sorted(other))}")
         require(wanted, "nothing to update")
-        if self._status() == "UPDATING":
-            raise Conflict(f"datastore {self.physical_resource_id} is being updated")
+        if self.attributes()["DatastoreStatus"] == "UPDATING":
+            raise Refused("ConflictException", f"datastore {self.physical_resource_id} is being updated")
         schema.check(self.TYPE, {**wanted, "DatastoreTypeVersion": "R4"})
-        self._check_name(wanted.get("DatastoreName", "-"))
-        if (idp := wanted.get("IdentityProviderConfiguration")) is not None:
-            strict = isinstance(idp.get("FineGrainedAuthorizationEnabled", False), bool)
-            require(strict, "FineGrainedAuthorizationEnabled is not a boolean")
-            self._check_identity_provider(idp)
+        fine = wanted.get("IdentityProviderConfiguration", {}).get("FineGrainedAuthorizationEnabled", False)
+        require(isinstance(fine, bool), "FineGrainedAuthorizationEnabled is not a boolean")
+        self._check(wanted)
         self.configuration.update(wanted)
         self.busy_until = time.monotonic() + _UPDATE
 
-    def _status(self):
-        return "UPDATING" if time.monotonic() < self.busy_until else "ACTIVE"
-
-    @staticmethod
-    def _check_name(name):
+    def _check(self, p):
+        """What the schema doesn't say."""
+        name, idp = p.get("DatastoreName", "-"), p.get("IdentityProviderConfiguration", {})
         require(re.fullmatch(r"[\w\s.:/=+\-%@]{1,256}", name), f"DatastoreName has other characters: {name!r}")
-
-    def _check_encryption(self, sse):
-        if sse is None:
+        strategy, arn = idp.get("AuthorizationStrategy", "AWS_AUTH"), idp.get("IdpLambdaArn", "")
+        if strategy == "AWS_AUTH":
             return
-        key = sse["KmsEncryptionConfig"]
-        customer = key["CmkType"] == "CUSTOMER_MANAGED_KMS_KEY"
-        require(customer == ("KmsKeyId" in key), f"CmkType {key['CmkType']} with KmsKeyId, or without")
-        if not customer:
-            return
-        try:
-            kms_backends[self.account][self.region].describe_key(key["KmsKeyId"])
-        except Exception as error:
-            raise Rejected(f"KmsKeyId names no key: {key['KmsKeyId']}") from error
-
-    def _check_identity_provider(self, idp):
-        strategy = idp["AuthorizationStrategy"]
-        if strategy != "AWS_AUTH":
-            self._check_function(idp.get("IdpLambdaArn", ""))
-            check_metadata(idp.get("Metadata"), strategy)
-
-    def _check_function(self, arn):
         try:
             lambda_backends[self.account][self.region].get_function(*split_arn(arn))
         except Exception as error:
             raise Rejected(f"IdpLambdaArn names no function or alias: {arn}") from error
+        check_metadata(idp.get("Metadata", ""), strategy)
 
 
 def check_metadata(text, strategy):
-    """Raises Rejected unless the text is SMART discovery metadata that HealthLake accepts with this strategy.
-
-    HealthLake developer guide, "SMART on FHIR"; SMART App Launch 2, "Conformance".
-    """
-    require(isinstance(text, str), "Metadata is missing or not a string")
+    """Raises Rejected unless the text is SMART discovery metadata that HealthLake accepts with this strategy."""
     try:
-        metadata = json.loads(text, object_pairs_hook=_no_duplicates)
+        metadata = json.loads(text)
     except ValueError as error:
         raise Rejected(f"Metadata is not JSON: {error}") from error
-    require(isinstance(metadata, dict), "Metadata is not a JSON object")
-    for name in ("authorization_endpoint", "token_endpoint", *_LISTS):
-        require(name in metadata, f"Metadata lacks {name}")
-    for name, value in metadata.items():
-        if name.endswith(("_endpoint", "_uri")) or name == "issuer":
-            require(_is_endpoint(value), f"Metadata: {name} is not an absolute https URL: {value!r}")
-        if name in _LISTS + _OPTIONAL_LISTS:
-            good = isinstance(value, list) and value and all(isinstance(v, str) and v for v in value)
-            require(good, f"Metadata: {name} is not a list of strings with one at least")
-            require(len(set(value)) == len(value), f"Metadata: {name} has one value twice")
-    grants = set(metadata["grant_types_supported"])
-    require(
-        grants <= {"authorization_code", "client_credentials"},
-        f"Metadata: grant_types_supported has more than authorization_code and client_credentials: {sorted(grants)}",
-    )
-    challenges = metadata["code_challenge_methods_supported"]
-    require("S256" in challenges, "Metadata: code_challenge_methods_supported lacks S256")
-    require("plain" not in challenges, "Metadata: code_challenge_methods_supported has plain")
-    capabilities = metadata["capabilities"]
-    if "sso-openid-connect" in capabilities:
-        for name in ("issuer", "jwks_uri"):
-            require(name in metadata, f"Metadata: capability sso-openid-connect needs {name}")
-    if "permission-v2.2" in capabilities:
-        require("permission-v2" in capabilities, "Metadata: capability permission-v2.2 needs permission-v2")
-        require(strategy == "SMART_ON_FHIR", "Metadata: capability permission-v2.2 needs strategy SMART_ON_FHIR")
+    schema.match(metadata, _METADATA, "Metadata")
+    finer = "permission-v2.2" in metadata["capabilities"]
+    require(not finer or strategy == "SMART_ON_FHIR", "Metadata: permission-v2.2 needs strategy SMART_ON_FHIR")
 
 
-def _no_duplicates(pairs):
-    keys = [k for k, _ in pairs]
-    if len(set(keys)) != len(keys):
-        raise ValueError("a key is there twice")
-    return dict(pairs)
-
-
-def _is_endpoint(value):
-    """An absolute https URL. http is let through for this machine alone, where the local identity providers are."""
-    if not isinstance(value, str):
-        return False
-    url = urlparse(value)
-    if url.scheme == "http":
-        return url.hostname in ("127.0.0.1", "localhost", "::1")
-    return url.scheme == "https" and bool(url.hostname)
+def call(operation, request, region):
+    """An operation of the API."""
+    known = datastores.get((DEFAULT_ACCOUNT_ID, region), {})
+    if operation == "ListFHIRDatastores":
+        return {"DatastorePropertiesList": [{**d.configuration, **d.attributes()} for d in known.values()]}
+    try:
+        if operation == "CreateFHIRDatastore":  # one that no stack has, by the same rules
+            properties = {k: v for k, v in request.items() if k != "ClientToken"}
+            schema.check(Datastore.TYPE, properties)
+            datastore = Datastore(DEFAULT_ACCOUNT_ID, region, "", "", properties)
+            datastore.create()
+            return {**datastore.attributes(), "DatastoreStatus": "CREATING"}
+        datastore = known.get(request.get("DatastoreId"))
+        if datastore is None:
+            raise Refused("ResourceNotFoundException", f"Datastore not found: {request.get('DatastoreId')}")
+        if operation == "DeleteFHIRDatastore":
+            datastore.remove()
+            return {**datastore.attributes(), "DatastoreStatus": "DELETING"}
+        if operation == "UpdateFHIRDatastore":
+            datastore.update_in_place(request)
+        elif operation != "DescribeFHIRDatastore":
+            raise Refused("UnknownOperationException", f"the local HealthLake does not know {operation}")
+    except Rejected as error:
+        raise Refused("ValidationException", str(error)) from error
+    return {"DatastoreProperties": {**datastore.configuration, **datastore.attributes()}}

@@ -7,6 +7,14 @@ class Rejected(Exception):
     """The service's or CloudFormation's refusal of a resource; the text is for the person who deploys."""
 
 
+class Refused(Exception):
+    """A service's refusal of a call: an error of its API and the HTTP status that goes with it."""
+
+    def __init__(self, kind, message, status="400 Bad Request"):
+        super().__init__(message)
+        self.kind, self.status = kind, status
+
+
 class Resource:
     """One deployed resource. Subclasses do the work on moto's state. Before, their properties were held against the type's
     schema; what that can't say, they check."""

@@ -18,16 +18,14 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from moto.logs.models import logs_backends
 
+from .resource import Refused
+
 # Where functions find this AWS; the server sets it.
 endpoint = ""
 
 _INVOCATION = "/2018-06-01/runtime/invocation/"
 _lock = threading.Lock()
 _sandboxes = {}  # by the version's ARN
-
-
-class NotRunnable(Exception):
-    """The package has nothing that this machine can run."""
 
 
 def invoke(function, payload):
@@ -103,7 +101,9 @@ class Sandbox:
             )
         except OSError as error:
             built = ", ".join(self.function.architectures)
-            raise NotRunnable(f"bootstrap, built for {built}, does not run on this machine: {error.strerror}") from error
+            message = f"bootstrap, built for {built}, does not run on this machine: {error.strerror}"
+            # Not one of the 5xx: SDKs would try again for seconds before they say why.
+            raise Refused("ResourceConflictException", message, "409 Conflict") from error
         threading.Thread(target=self._watch, args=(self.process, self.results), daemon=True).start()
 
     def _watch(self, process, results):

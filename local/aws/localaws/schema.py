@@ -9,17 +9,20 @@ from .resource import Rejected
 
 def check(kind, properties):
     """Raises Rejected unless the properties are those of the type: names, required ones, values."""
-    errors = jsonschema.validators.extend(jsonschema.Draft7Validator, {"type": _type, "pattern": _pattern})(
-        {k: v for k, v in _schema(kind).items() if k != "typeName"}
-    ).iter_errors(properties)
-    if (error := jsonschema.exceptions.best_match(errors)) is not None:
-        where = ".".join(str(part) for part in error.absolute_path)
-        raise Rejected(f"{where}: {error.message}" if where else error.message)
+    match(properties, {k: v for k, v in _schema(kind).items() if k != "typeName"})
 
 
 def create_only(kind):
     """The properties whose change makes a new resource."""
     return {path.split("/")[2] for path in _schema(kind).get("createOnlyProperties", [])}
+
+
+def match(value, schema, name=""):
+    """Raises Rejected, with the path to it, for what does not match a JSON schema."""
+    error = jsonschema.exceptions.best_match(_Validator(schema).iter_errors(value))
+    if error is not None:
+        where = ".".join([name] * bool(name) + [str(part) for part in error.absolute_path])
+        raise Rejected(f"{where}: {error.message}" if where else error.message)
 
 
 @functools.cache
@@ -48,3 +51,6 @@ def _type(validator, types, instance, schema):
 def _pattern(validator, pattern, instance, schema):
     if "\\p{" not in pattern:  # Unicode classes, which Python's expressions do not have
         yield from jsonschema.Draft7Validator.VALIDATORS["pattern"](validator, pattern, instance, schema)
+
+
+_Validator = jsonschema.validators.extend(jsonschema.Draft7Validator, {"type": _type, "pattern": _pattern})
