@@ -76,6 +76,7 @@ class Sandbox:
                 return self.results.get(timeout=timeout)
             except queue.Empty:
                 self.process.kill()
+                self.process.wait()
                 return _failure("Sandbox.Timedout", f"Task timed out after {timeout}.00 seconds")
 
     def stop(self):
