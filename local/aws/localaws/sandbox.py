@@ -17,6 +17,7 @@ import zipfile
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from moto.logs.models import logs_backends
+from werkzeug.serving import DechunkedInput
 
 from .resource import Refused
 
@@ -133,16 +134,9 @@ class _RuntimeApi(BaseHTTPRequestHandler):
             self._answer(400, b'{"errorType": "InvalidRequestID"}')
 
     def _body(self):
-        """AWS's library for Go sends chunks (RFC 9112 section 7.1)."""
-        if self.headers.get("Transfer-Encoding", "").lower() != "chunked":
-            return self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        body = b""
-        while size := int(self.rfile.readline().split(b";")[0], 16):
-            body += self.rfile.read(size)
-            self.rfile.readline()
-        while self.rfile.readline().strip():  # trailers
-            pass
-        return body
+        if self.headers.get("Transfer-Encoding", "").lower() == "chunked":  # by AWS's library for Go
+            return DechunkedInput(self.rfile).read()
+        return self.rfile.read(int(self.headers.get("Content-Length") or 0))
 
     def _answer(self, status, body, identifier="", deadline=0):
         self.send_response(status)
