@@ -19,7 +19,6 @@ import (
 	"runtime"
 	"slices"
 	"strings"
-	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/applicationautoscaling"
@@ -50,12 +49,12 @@ type localAWS struct {
 	secrets        *secretsmanager.Client
 }
 
-func startAWS(t *testing.T, l *lab) (*localAWS, error) {
-	s, err := l.serve(t, "aws", nil, "python3", filepath.Join(l.root, "local", "aws", "server.py"), "--end-with-stdin")
+func startAWS(l *lab) (*localAWS, error) {
+	s, err := l.serve("aws", nil, "python3", filepath.Join(l.root, "local", "aws", "server.py"), "--end-with-stdin")
 	if err != nil {
 		return nil, err
 	}
-	address, err := s.address(t.Context())
+	address, err := s.address(l.t.Context())
 	cfg := aws.Config{Region: region, BaseEndpoint: &address, RetryMaxAttempts: 1,
 		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
 			return aws.Credentials{AccessKeyID: "local", SecretAccessKey: "local"}, nil

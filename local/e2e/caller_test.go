@@ -10,7 +10,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"testing"
 	"time"
 
 	"healthlake-smart-on-fhir/local/runtimeapi"
@@ -30,26 +29,30 @@ type caller struct {
 	lines  int      // that they must have left in the log
 }
 
-// startCaller starts the function that was deployed. Its event is the stack's output TestEvent.
-func startCaller(t *testing.T, target *target, env map[string]string) (*caller, error) {
+// start runs a deployed function as Lambda does, with the environment that was deployed. Its event is the stack's output
+// TestEvent.
+func (l *lab) start(target *target) error {
 	d := target.d
 	c := &caller{target: target}
 	if err := json.Unmarshal([]byte(d.outputs["TestEvent"]), &c.event); err != nil {
-		return nil, fmt.Errorf("output TestEvent: %w", err)
+		return fmt.Errorf("output TestEvent: %w", err)
 	}
 	if err := errors.Join(equal("bearerToken", c.event["bearerToken"], "<token>"),
 		equal("datastoreEndpoint", c.event["datastoreEndpoint"], *d.datastore.DatastoreEndpoint)); err != nil {
-		return nil, fmt.Errorf("output TestEvent: %w", err)
+		return fmt.Errorf("output TestEvent: %w", err)
 	}
 	maps.Copy(c.event, map[string]any{"operationName": "SearchWithGet", "datastoreId": *d.datastore.DatastoreId,
 		"datastoreTypeVersion": "R4", "datastoreName": *d.datastore.DatastoreName})
-	f, err := runtimeapi.Start(t.Context(), runtimeapi.Config{Bootstrap: d.binary, Name: *d.function.FunctionName, Region: region,
+	env := l.aws.environment() // in the place of the execution role's credentials
+	maps.Copy(env, d.variables())
+	var err error
+	c.Function, err = runtimeapi.Start(l.t.Context(), runtimeapi.Config{Bootstrap: d.binary, Name: *d.function.FunctionName, Region: region,
 		MemorySize: int(*d.function.MemorySize), Timeout: time.Duration(*d.function.Timeout) * time.Second, Env: env})
-	if err != nil {
-		return nil, err
+	if err == nil {
+		target.call = c
+		l.t.Cleanup(func() { _ = c.Stop() })
 	}
-	c.Function = f
-	return c, nil
+	return err
 }
 
 // want is what must become of a token.

@@ -36,7 +36,7 @@ func secret(l *lab, t *testing.T) {
 		})
 	})
 	l.step(t, "an endpoint on another server is refused, and no token goes there", func(ctx context.Context) error {
-		return l.moveByHand(ctx, t, l.hydraOpaque)
+		return l.moveByHand(ctx, l.hydraOpaque)
 	})
 }
 
@@ -86,7 +86,7 @@ func (l *lab) deleteSecret(ctx context.Context, target *target) error {
 }
 
 // moveByHand has the secret name another server. It asks a function that starts then, and puts the secret back.
-func (l *lab) moveByHand(ctx context.Context, t *testing.T, target *target) error {
+func (l *lab) moveByHand(ctx context.Context, target *target) error {
 	asked := false
 	elsewhere := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { asked = true }))
 	defer elsewhere.Close()
@@ -101,7 +101,7 @@ func (l *lab) moveByHand(ctx context.Context, t *testing.T, target *target) erro
 	}
 	other := *target
 	token, err := issuer{l.hydra, "opaque"}.backend(ctx, audience)
-	return errors.Join(err, l.start(t, &other), other.call.becomes(ctx, token, want{outcome: "error", reason: "idp_settings"}),
+	return errors.Join(err, l.start(&other), other.call.becomes(ctx, token, want{outcome: "error", reason: "idp_settings"}),
 		equal("the other server was asked", asked, false), l.aws.putSecret(ctx, target.secret, now))
 }
 
@@ -139,15 +139,9 @@ func changes(l *lab, t *testing.T) {
 		})
 	l.step(t, "the new version authorizes a token", func(ctx context.Context) error {
 		token, err := issuer{l.hydra, "jwt"}.backend(ctx, audience)
-		return errors.Join(err, l.start(t, target), target.call.authorized(ctx, token, writeScope, nil))
+		return errors.Join(err, l.start(target), target.call.authorized(ctx, token, writeScope, nil))
 	})
 
-	l.step(t, "`make deploy` stops before another key would replace the datastore", func(ctx context.Context) error {
-		context := maps.Clone(target.context)
-		context["kmsKey"] = "create"
-		return errors.Join(l.setContext(context), l.refused(ctx, "make deploy", "Stopped: ", "replace", "CONFIRM_REPLACEMENT=yes"),
-			l.still(ctx, first))
-	})
 }
 
 // inPlace changes the datastore's settings: the datastore stays, and so do its records.
@@ -162,16 +156,18 @@ func inPlace(l *lab, t *testing.T) {
 	target.context = maps.Clone(target.context)
 	for _, change := range []struct {
 		what    string
+		command string
+		says    []string
 		context map[string]any
 		logged  []string // what the function says that it has changed
 	}{
-		{"an endpoint", map[string]any{"authEndpointToken": l.hydra.issuer + "/oauth2/token?moved"}, []string{"token_endpoint"}},
-		{"name, strategy and fine-grained authorization", map[string]any{"datastoreName": "renamed",
+		{"an endpoint", "npx cdk deploy --all", nil, map[string]any{"authEndpointToken": l.hydra.issuer + "/oauth2/token?moved"}, []string{"token_endpoint"}},
+		{"name, strategy and fine-grained authorization", "make deploy", []string{"changes in place:"}, map[string]any{"datastoreName": "renamed",
 			"authorizationStrategy": "SMART_ON_FHIR_V1", "fineGrainedAuthorization": false},
 			[]string{"DatastoreName", "AuthorizationStrategy", "FineGrainedAuthorizationEnabled"}},
 	} {
 		maps.Copy(target.context, change.context)
-		l.deploy(t, target, "npx cdk deploy --all")
+		l.deploy(t, target, change.command, change.says...)
 		l.step(t, "changed in place: "+change.what, func(ctx context.Context) error {
 			changes, err := l.settingsLog(ctx, target)
 			return errors.Join(err, l.hasSettings(target, first), contains("the function's log", changes[len(changes)-1], change.logged...))
@@ -194,6 +190,26 @@ func inPlace(l *lab, t *testing.T) {
 	})
 }
 
+// replacement changes what a datastore can only be created with.
+func replacement(l *lab, t *testing.T) {
+	l.deployed(t, l.hydraOpaque)
+	target := l.hydraOpaque
+	before := target.d
+	target.context = maps.Clone(target.context)
+	target.context["kmsKey"] = "create"
+	l.step(t, "`make deploy` stops before another kmsKey would replace the datastore", func(ctx context.Context) error {
+		return errors.Join(l.setContext(target.context), l.refused(ctx, "make deploy", "would replace", "kmsKey", "CONFIRM_REPLACEMENT=yes"),
+			l.still(ctx, before))
+	})
+	l.deploy(t, target, "CONFIRM_REPLACEMENT=yes make deploy")
+	l.replaced = append(l.replaced, *before.datastore.DatastoreId)
+	l.step(t, "there is another datastore, on which the service roles' policies are, and the one before it survives as it was",
+		func(ctx context.Context) error {
+			return errors.Join(equal("the same datastore", *target.d.datastore.DatastoreId == *before.datastore.DatastoreId, false),
+				l.checkDatastore(ctx, target), l.checkRoles(ctx, target), l.still(ctx, before))
+		})
+}
+
 // adoption has another deployment take over a datastore that the first one's function serves, and the first one take it back.
 func adoption(l *lab, t *testing.T) {
 	l.deployed(t, l.hydraOpaque)
@@ -206,10 +222,10 @@ func adoption(l *lab, t *testing.T) {
 	})
 	l.step(t, "the new function authorizes a token", func(ctx context.Context) error {
 		token, err := issuer{l.hydra, "opaque"}.backend(ctx, audience)
-		return errors.Join(err, l.start(t, adopter), adopter.call.authorized(ctx, token, writeScope, nil))
+		return errors.Join(err, l.start(adopter), adopter.call.authorized(ctx, token, writeScope, nil))
 	})
 	l.destroy(t, adopter)
-	l.deploy(t, owner, `make deploy CDK_OPTIONS="--parameters `+owner.prefix+`Datastore:ApplySettings=again"`)
+	l.deploy(t, owner, `make deploy CDK_OPTIONS="--parameters `+owner.prefix+`Datastore:ApplySettings=again"`, "changed by hand:")
 	l.step(t, "a new value of ApplySettings has the datastore call its first function again", func(ctx context.Context) error {
 		return l.hasSettings(owner, owner.d)
 	})

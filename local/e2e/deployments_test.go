@@ -43,7 +43,7 @@ func deployments(l *lab, t *testing.T) {
 		for _, other := range l.targets()[:i] {
 			l.step(t, "the deployment "+other.prefix+" is what it was", func(ctx context.Context) error {
 				now, err := l.aws.readBack(ctx, other.prefix, l.work)
-				return errors.Join(err, unchanged(now, other.d))
+				return errors.Join(err, unchanged(now, other.d), equal("the same secret", maps.Equal(now.secret, other.d.secret), true))
 			})
 		}
 	}

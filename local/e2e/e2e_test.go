@@ -42,6 +42,7 @@ func TestEndToEnd(t *testing.T) {
 		{"InPlace", "The datastore's settings, in place", inPlace},
 		{"Adoption", "A datastore that another function served", adoption},
 		{"Protection", "Protection", protection},
+		{"Replacement", "Replacement", replacement},
 		{"Removal", "Removal", removal},
 	}
 	ran := 0

@@ -5,8 +5,8 @@ import (
 	"context"
 	"debug/buildinfo"
 	"encoding/json"
+	"errors"
 	"fmt"
-	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -25,10 +25,11 @@ import (
 
 // lab is what one run has.
 type lab struct {
-	root string // the project
-	work string // scratch
-	tree string // a copy of the project, as a user would check it out
-	logs string // of the servers; they stay after a failure
+	t    *testing.T // the whole test: what it starts runs until its end
+	root string     // the project
+	work string     // scratch
+	tree string     // a copy of the project, as a user would check it out
+	logs string     // of the servers; they stay after a failure
 	env  []string
 
 	aws         *localAWS
@@ -37,6 +38,7 @@ type lab struct {
 	hydraOpaque, oidcOpaque, hydraJWT, oidcJWT *target
 
 	bootstrapped bool
+	replaced     []string // ids of the datastores that CloudFormation has replaced and kept
 
 	mu     sync.Mutex
 	passed strings.Builder // the report's list
@@ -48,7 +50,7 @@ func newLab(t *testing.T) *lab {
 	if err != nil {
 		t.Fatal(err)
 	}
-	l := &lab{root: root, work: t.TempDir(), logs: filepath.Join(root, "local", ".cache", "e2e")}
+	l := &lab{t: t, root: root, work: t.TempDir(), logs: filepath.Join(root, "local", ".cache", "e2e")}
 	if err := os.MkdirAll(l.logs, 0o755); err != nil {
 		t.Fatal(err)
 	}
@@ -63,17 +65,17 @@ func newLab(t *testing.T) *lab {
 	if l.tree, err = copyProject(root, l.work); err != nil {
 		t.Fatal(err)
 	}
-	if l.aws, err = startAWS(t, l); err != nil {
+	if l.aws, err = startAWS(l); err != nil {
 		t.Fatal(err)
 	}
 	// From here on every program that is started knows the local AWS, and no other.
 	for name, value := range l.aws.environment() {
 		l.env = append(l.env, name+"="+value)
 	}
-	if l.hydra, err = startHydra(t, l); err != nil {
+	if l.hydra, err = startHydra(l); err != nil {
 		t.Fatal(err)
 	}
-	if l.oidc, err = startOIDCProvider(t, l); err != nil {
+	if l.oidc, err = startOIDCProvider(l); err != nil {
 		t.Fatal(err)
 	}
 	l.makeTargets()
@@ -128,19 +130,13 @@ func (l *lab) shell(ctx context.Context, command string, env ...string) (string,
 // refused fails unless the command fails and says all of this.
 func (l *lab) refused(ctx context.Context, command string, parts ...string) error {
 	output, err := l.shell(ctx, command)
-	if err == nil {
-		return fmt.Errorf("%s did not fail:\n%s", command, output)
-	}
-	return contains(command, output, parts...)
+	return errors.Join(equal(command+" failed", err != nil, true), contains(command, output, parts...))
 }
 
 // says fails unless the command succeeds and says all of this.
 func (l *lab) says(ctx context.Context, command string, parts ...string) error {
 	output, err := l.shell(ctx, command)
-	if err != nil {
-		return err
-	}
-	return contains(command, output, parts...)
+	return errors.Join(err, contains(command, output, parts...))
 }
 
 // server is a program that runs until its standard input is closed, so that it never outlives this process.
@@ -152,7 +148,7 @@ type server struct {
 }
 
 // serve starts a server. Its output goes to a file of that name.
-func (l *lab) serve(t *testing.T, name string, env []string, program string, args ...string) (*server, error) {
+func (l *lab) serve(name string, env []string, program string, args ...string) (*server, error) {
 	s := &server{log: filepath.Join(l.logs, name+".log"), exited: make(chan struct{})}
 	log, err := os.Create(s.log)
 	if err != nil {
@@ -171,7 +167,7 @@ func (l *lab) serve(t *testing.T, name string, env []string, program string, arg
 		_ = log.Close()
 		close(s.exited)
 	}()
-	t.Cleanup(s.stop)
+	l.t.Cleanup(s.stop)
 	return s, nil
 }
 
@@ -211,18 +207,6 @@ func (s *server) address(ctx context.Context) (found string, err error) {
 		}
 	})
 	return found, err
-}
-
-// start runs a deployed binary as Lambda does, with the environment that was deployed.
-func (l *lab) start(t *testing.T, target *target) error {
-	env := l.aws.environment() // in the place of the execution role's credentials
-	maps.Copy(env, target.d.variables())
-	call, err := startCaller(t, target, env)
-	if err != nil {
-		return err
-	}
-	target.call = call
-	return nil
 }
 
 // versions are those of the parts that are not this project's.

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"net/http"
 	"path/filepath"
-	"testing"
 
 	"golang.org/x/oauth2"
 )
@@ -21,7 +20,7 @@ var (
 
 // startOIDCProvider starts a second identity provider, the npm package oidc-provider. Its introspection wants
 // client_secret_basic.
-func startOIDCProvider(t *testing.T, l *lab) (*provider, error) {
+func startOIDCProvider(l *lab) (*provider, error) {
 	p := &provider{name: "oidc-provider", resource: "resource", backendScope: readScope, secret: rand.Text(), http: http.DefaultClient}
 	registered := []map[string]any{{"client_id": resourceServer, "client_secret": resourceServerSecret,
 		"redirect_uris": []string{}, "response_types": []string{}, "grant_types": []string{}}}
@@ -34,13 +33,13 @@ func startOIDCProvider(t *testing.T, l *lab) (*provider, error) {
 		return nil, err
 	}
 	var err error
-	p.server, err = l.serve(t, "oidc-provider", []string{"OIDC_CLIENTS=" + string(known), "OIDC_CLAIMS=" + string(claims),
+	p.server, err = l.serve("oidc-provider", []string{"OIDC_CLIENTS=" + string(known), "OIDC_CLAIMS=" + string(claims),
 		"OIDC_SCOPES=" + appScope + " " + p.backendScope, "OIDC_USER=" + user},
 		"node", filepath.Join(l.root, "local", "oidcprovider", "server.js"))
 	if err != nil {
 		return nil, err
 	}
-	if p.issuer, err = p.address(t.Context()); err != nil {
+	if p.issuer, err = p.address(l.t.Context()); err != nil {
 		return nil, err
 	}
 	p.endpoint = oauth2.Endpoint{AuthURL: p.issuer + "/auth", TokenURL: p.issuer + "/token", AuthStyle: oauth2.AuthStyleInHeader}

@@ -3,6 +3,7 @@ package e2e
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"maps"
 	"strings"
@@ -25,6 +26,10 @@ type target struct {
 
 // role is the ARN of the role that an answer with this scope must name.
 func (t *target) role(scope string) string {
+	return "arn:aws:iam::" + account + ":role/" + t.prefix + t.roleName(scope)
+}
+
+func (t *target) roleName(scope string) string {
 	name := "Role-for-HealthLake"
 	if scope != writeScope {
 		name += "-Read"
@@ -32,7 +37,7 @@ func (t *target) role(scope string) string {
 	if t.context["bulkExport"] != "off" && strings.HasPrefix(scope, "system/") {
 		name += "-Export"
 	}
-	return "arn:aws:iam::" + account + ":role/" + t.prefix + name
+	return name
 }
 
 // makeTargets fills in the four deployments.
@@ -116,18 +121,21 @@ func (l *lab) deployed(t *testing.T, target *target) {
 		return
 	}
 	target.failed = true
+	if err := l.setContext(target.context); err != nil {
+		t.Fatal(err)
+	}
 	l.bootstrap(t)
 	command := "npx cdk deploy --all"
 	if len(target.credentials) > 0 {
 		command = "make deploy"
 	}
 	l.deploy(t, target, command)
-	l.must(t, target.prefix+"checkToken starts as Lambda starts it", func(context.Context) error { return l.start(t, target) })
+	l.must(t, target.prefix+"checkToken starts as Lambda starts it", func(context.Context) error { return l.start(target) })
 	target.failed = false
 }
 
-// deploy deploys the target's context by a command, and reads back what is there then.
-func (l *lab) deploy(t *testing.T, target *target, command string) {
+// deploy deploys the target's context by a command, which must say all of this, and reads back what is there then.
+func (l *lab) deploy(t *testing.T, target *target, command string, says ...string) {
 	t.Helper()
 	l.must(t, fmt.Sprintf("`%s`, %s", command, target.prefix), func(ctx context.Context) error {
 		if err := l.setContext(target.context); err != nil {
@@ -143,11 +151,11 @@ func (l *lab) deploy(t *testing.T, target *target, command string) {
 		}
 		for _, credential := range target.credentials {
 			if strings.Contains(output, credential) {
-				return fmt.Errorf("the output has a credential in it")
+				return errors.New("the output has a credential in it")
 			}
 		}
 		target.d, err = l.aws.readBack(ctx, target.prefix, l.work)
-		return err
+		return errors.Join(err, contains(command, output, says...))
 	})
 }
 

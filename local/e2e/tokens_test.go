@@ -94,7 +94,7 @@ func (c combination) table(l *lab, t *testing.T) {
 		}
 		l.step(t, name+": "+expected, run)
 	}
-	step("client credentials", "authorized, scope byte for byte", func(ctx context.Context) error {
+	step("client credentials", "authorized, scope byte for byte, "+c.target.roleName(c.own.backendScope), func(ctx context.Context) error {
 		token, err := c.own.backend(ctx, audience)
 		if err != nil {
 			return err
@@ -103,7 +103,7 @@ func (c combination) table(l *lab, t *testing.T) {
 			call.authorized(ctx, token, c.own.backendScope, c.claims("backend")))
 	})
 	tokens := &oauth2.Token{}
-	step("authorization code with PKCE", "authorized, fhirUser and patient at the top", func(ctx context.Context) error {
+	step("authorization code with PKCE", "authorized, fhirUser and patient at the top, "+c.target.roleName(appScope), func(ctx context.Context) error {
 		got, err := c.own.user(ctx)
 		if err != nil {
 			return err
