@@ -64,7 +64,7 @@ func (s *settings) ownProvider() map[string]any {
 		"authEndpointJwks": s.Issuer + "jwks", "authEndpointRevoke": s.Issuer + "revoke",
 		"clientId": s.ResourceServer.ID, "introspectionAuth": "basic", "requiredAudience": "datastore",
 		"smartCapabilities": []any{
-			"launch-standalone", "launch-ehr", "authorize-post", "client-public", "client-confidential-symmetric",
+			"launch-standalone", "launch-ehr", "client-public", "client-confidential-symmetric",
 			"client-confidential-asymmetric", "sso-openid-connect", "context-standalone-patient", "context-ehr-patient", "context-banner",
 			"permission-offline", "permission-online", "permission-patient", "permission-user", "permission-v1", "permission-v2", "permission-v2.2",
 		},

@@ -70,6 +70,7 @@ export function healthLake({ base, datastore, repository, invokeURL, mayRole, re
       throw new Refusal('the role', 'forbidden', `${iamRoleARN} may not healthlake:${operation.name}.`)
     }
     const scopes = granted(claims.scope, datastore.strategy)
+    if (scopes.length === 0) throw new Refusal('the scopes', 'forbidden', 'The token has no scope for FHIR resources.')
     if (operation.permission && !conceivable(scopes, operation.permission, operation.type)) {
       throw new Refusal('the scopes', 'forbidden', `None of the token's scopes permits this on ${operation.type}.`)
     }

@@ -37,6 +37,7 @@ export function makeProvider({ issuer, audience, clients, accounts, context }) {
     conformIdTokenClaims: false,
     clientAuthMethods: ['client_secret_basic', 'client_secret_post', 'private_key_jwt', 'none'],
     clientBasedCORS: () => true,
+    enabledJWA: { clientAuthSigningAlgValues: ['RS384', 'ES384'] }, // SMART's, "Client authentication: asymmetric"
     extraParams: {
       launch: null,
       // SMART App Launch, "Obtain authorization code": the FHIR server that the app will use.
@@ -97,6 +98,7 @@ export function makeProvider({ issuer, audience, clients, accounts, context }) {
     // SMART App Launch, "Launch context arrives with your access_token".
     const token = ctx.oidc?.route === 'token' && ctx.body?.access_token && ctx.oidc.entities.AccessToken
     if (token) Object.assign(ctx.body, context.get(token.grantId))
+    if (ctx.oidc?.route === 'token') ctx.set('Pragma', 'no-cache') // which SMART asks for beside Cache-Control
   })
   for (const event of ['server_error', 'authorization.error']) provider.on(event, (ctx, error) => console.error(`provider: ${error.message}`))
   return provider

@@ -8,7 +8,9 @@ import { after, before, test } from 'node:test'
 import { chromium } from 'playwright-core'
 import { startSandbox } from './sandbox.js'
 
-const executablePath = [process.env.CHROMIUM, '/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'].find((file) => file && existsSync(file))
+const executablePath = [
+  process.env.CHROMIUM, '/usr/bin/chromium', '/usr/bin/google-chrome', '/Applications/Google Chrome.app/Contents/MacOS/Google Chrome',
+].find((file) => file && existsSync(file))
 const pictures = process.env.SCREENSHOTS
 let sandbox, browser
 

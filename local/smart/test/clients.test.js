@@ -4,40 +4,15 @@ import { createServer } from 'node:http'
 import { after, before, test } from 'node:test'
 import fhirclient from 'fhirclient'
 import * as oidc from 'openid-client'
+import { clientsOf, redirect } from './clients.js'
 import { signIn, startSandbox } from './sandbox.js'
 
-const redirect = 'http://127.0.0.1:9/callback'
-let sandbox
-before(async () => { sandbox = await startSandbox() })
+let sandbox, discover, tokens, backend, fhir
+before(async () => {
+  sandbox = await startSandbox();
+  ({ discover, tokens, backend, fhir } = clientsOf(sandbox))
+})
 after(() => sandbox.stop())
-
-const discover = (client, authentication) =>
-  oidc.discovery(new URL(sandbox.issuer), client, undefined, authentication, { execute: [oidc.allowInsecureRequests] })
-
-// tokens gets an app's tokens by the authorization code flow.
-async function tokens({ scope, ...person }) {
-  const config = await discover('sandbox-app', oidc.None())
-  const verifier = oidc.randomPKCECodeVerifier()
-  const state = oidc.randomState()
-  const url = oidc.buildAuthorizationUrl(config, {
-    redirect_uri: redirect, scope, state, aud: sandbox.base, code_challenge_method: 'S256', code_challenge: await oidc.calculatePKCECodeChallenge(verifier), ...person.extra,
-  })
-  const back = await signIn(url, person)
-  return { config, response: await oidc.authorizationCodeGrant(config, back, { pkceCodeVerifier: verifier, expectedState: state }) }
-}
-
-async function backend(scope) {
-  const config = await discover('sandbox-backend', oidc.ClientSecretBasic('sandbox-secret'))
-  return (await oidc.clientCredentialsGrant(config, { scope })).access_token
-}
-
-async function fhir(token, path, options = {}) {
-  const { method = 'GET', body } = options
-  const response = await fetch(new URL(path, sandbox.base), {
-    method, body: body && JSON.stringify(body), headers: { Authorization: `Bearer ${token}`, ...(body && { 'Content-Type': 'application/fhir+json' }) },
-  })
-  return { status: response.status, headers: response.headers, body: await response.json() }
-}
 
 test('discovery, PKCE, ID token, launch context, refresh and revocation', async () => {
   const { config, response } = await tokens({
