@@ -15,7 +15,7 @@ from moto import mock_aws  # noqa: E402
 from werkzeug.test import Client  # noqa: E402
 
 import localaws  # noqa: E402
-from localaws import engine, function, healthlake  # noqa: E402
+from localaws import function, healthlake  # noqa: E402
 from localaws.api import Application  # noqa: E402
 from localaws.resource import Rejected  # noqa: E402
 
@@ -283,11 +283,3 @@ class Metadata(unittest.TestCase):
                 document = {k: v for k, v in {**METADATA, **change}.items() if v is not None}
                 self.assertRaisesRegex(Rejected, because, healthlake.check_metadata, json.dumps(document), strategy)
         self.assertRaisesRegex(Rejected, "is not JSON", healthlake.check_metadata, "{", "SMART_ON_FHIR")
-
-
-class Order(unittest.TestCase):
-    def test_dependencies_come_first(self):
-        one = {"X": {"Fn::Join": ["", [{"Ref": "B"}, {"Ref": "AWS::Region"}]]}}
-        two = {"Properties": {"X": {"Fn::Sub": "${C.Arn}-${!D}"}}, "DependsOn": ["E"]}
-        order = engine._dependency_order({"A": {"Properties": one}, "B": two, "C": {}, "D": {}, "E": {}})
-        self.assertEqual(["E", "C", "B", "A", "D"], order)

@@ -28,14 +28,6 @@ def respond(path, body):
 class CustomResource(Resource):
     TYPE = "AWS::CloudFormation::CustomResource"
 
-    @staticmethod
-    def check(properties):
-        """Every property is the function's affair, except for these."""
-        token = properties.get("ServiceToken", "")
-        require(":lambda:" in token, f"ServiceToken is not the ARN of a Lambda function: {token!r}")
-        seconds = str(properties.get("ServiceTimeout", "3600"))
-        require(seconds.isdigit() and 1 <= int(seconds) <= 3600, f"ServiceTimeout {seconds!r} is not 1 to 3600")
-
     def create(self):
         # A physical id that stands for the resource if the function dies before it gives one.
         self.physical_resource_id, self.data = self.name(), {}
@@ -48,8 +40,6 @@ class CustomResource(Resource):
 
     def update(self, properties):
         """Another physical id stands for another resource. Returns the old one then, which is to be removed."""
-        changed = properties["ServiceToken"] != self.properties["ServiceToken"]
-        require(not changed, "Modifying service token is not allowed.")
         old = copy.copy(self)
         self._request("Update", properties, OldResourceProperties=_as_text(self.properties))
         return old if old.physical_resource_id != self.physical_resource_id else None
@@ -61,6 +51,9 @@ class CustomResource(Resource):
         return self.data
 
     def _request(self, kind, properties, **more):
+        token, timeout = properties["ServiceToken"], str(properties.get("ServiceTimeout", 3600))
+        require(":lambda:" in token, f"ServiceToken is not the ARN of a Lambda function: {token!r}")
+        require(timeout.isdigit() and 1 <= int(timeout) <= 3600, f"ServiceTimeout {timeout!r} is not 1 to 3600")
         identifier = str(uuid.uuid4())
         if kind != "Create":
             more["PhysicalResourceId"] = self.physical_resource_id
@@ -71,11 +64,11 @@ class CustomResource(Resource):
             "ResourceType": self.cf_resource_type,
             "LogicalResourceId": self.logical_resource_id,
             "StackId": self.stack_id,
-            "ServiceToken": properties["ServiceToken"],
+            "ServiceToken": token,
             "ResourceProperties": _as_text(properties),
             **more,
         }
-        response = self._response(identifier, event, int(properties.get("ServiceTimeout", 3600)))
+        response = self._response(identifier, event, int(timeout))
         self.physical_resource_id = response["PhysicalResourceId"]
         self.data = {k: v if isinstance(v, dict | list) else _as_text(v) for k, v in response.get("Data", {}).items()}
 

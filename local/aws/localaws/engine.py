@@ -12,6 +12,9 @@ change set made. The rules here are those of the CloudFormation user guide ("Upd
 - a refusal rolls back: resources get their old properties again, and new resources are deleted.
 """
 
+import contextlib
+import graphlib
+import json
 import re
 import threading
 from dataclasses import dataclass
@@ -22,7 +25,7 @@ from moto.core.exceptions import AWSError, ServiceException
 from moto.core.responses import ActionResult
 from werkzeug.exceptions import HTTPException
 
-from . import custom, schema
+from . import schema
 from .resource import Refused, Rejected, Resource
 
 # Resource types that exist in CloudFormation but make nothing.
@@ -143,10 +146,8 @@ def _carry_out(backend, stack, change_set):
     left = [_forget(resources, name) for name in _reversed_order(before) if name not in wanted]
     for old, policy in [(o, "UpdateReplacePolicy") for _, o in reversed(replaced)] + [(o, "DeletionPolicy") for o in left]:
         if old.definition.get(policy) != "Retain":
-            try:
+            with contextlib.suppress(ValidationError):  # AWS tries again, and leaves it: what is wanted is there
                 _remove(resources, old)
-            except ValidationError:  # AWS tries again, and leaves it: what is wanted is there
-                pass
     stack.template, stack.template_dict = change_set.template, change_set.template_dict
     stack.description = change_set.template_dict.get("Description")
     stack.parameters = change_set.parameters
@@ -182,21 +183,17 @@ def _roll_back(backend, stack, verb, before, previous, replaced, reason):
 class _ChangeSetNotFound(CloudFormationError):
     code = "ChangeSetNotFound"
 
-    def __init__(self, name):
-        super().__init__(f"ChangeSet [{name}] does not exist")
-
 
 def _describe_change_set(self, change_set_name):
     for arn, change_set in self.change_sets.items():
         if change_set_name in (arn, change_set.change_set_name):
             return change_set
-    raise _ChangeSetNotFound(change_set_name)
+    raise _ChangeSetNotFound(f"ChangeSet [{change_set_name}] does not exist")
 
 
 def _delete_change_set(self, change_set_name):
-    for arn, change_set in list(self.change_sets.items()):
-        if change_set_name in (arn, change_set.change_set_name):
-            del self.change_sets[arn]  # and no error where there is none, as in AWS
+    with contextlib.suppress(_ChangeSetNotFound):  # as in AWS
+        del self.change_sets[self.describe_change_set(change_set_name).change_set_id]
 
 
 def _converge(backend, stack, template, parameters, replaced):
@@ -308,7 +305,7 @@ def _adopt(resources, logical_id):
 
 def _create(resources, logical_id, definition, properties):
     account, region, kind = resources._account_id, resources._region_name, definition["Type"]
-    _check(kind, properties)
+    schema.check(kind, properties)
     if (cls := type_named(kind)) is not None:
         resource = cls(account, region, resources.stack_id, logical_id, properties)
         resource.cf_resource_type = kind
@@ -325,17 +322,6 @@ def _create(resources, logical_id, definition, properties):
     return resource
 
 
-def _check(kind, properties):
-    if type_named(kind) is custom.CustomResource:
-        custom.CustomResource.check(properties)
-    else:
-        schema.check(kind, properties)
-
-
-def _create_only(kind):
-    return set() if type_named(kind) is custom.CustomResource else schema.create_only(kind)
-
-
 def _update(resources, name, definition, old, replaced):
     """Brings one resource to its new definition."""
     deployed = deployed_in(resources)
@@ -344,8 +330,8 @@ def _update(resources, name, definition, old, replaced):
         changed = {k for k in old.properties.keys() | properties.keys() if old.properties.get(k) != properties.get(k)}
         resource, other_type = old.resource, old.definition["Type"] != definition["Type"]
         if changed and not other_type:
-            _check(definition["Type"], properties)
-        if other_type or (changed and isinstance(resource, Resource) and changed & _create_only(definition["Type"])):
+            schema.check(definition["Type"], properties)
+        if other_type or (changed and isinstance(resource, Resource) and changed & schema.create_only(definition["Type"])):
             resource = _create(resources, name, definition, properties)
             replaced.append((name, old))
         elif changed and isinstance(resource, Resource):
@@ -380,19 +366,10 @@ def _remove(resources, old):
 
 
 def _event(resources, name, definition, status, reason=None, physical_id=None):
-    deployed = deployed_in(resources).get(name)
-    stack = resources.stack
+    deployed, stack = deployed_in(resources).get(name), resources.stack
+    physical_id = physical_id or (deployed.resource.physical_resource_id if deployed else "")
     stack.events.append(
-        models.Event(
-            stack_id=stack.stack_id,
-            stack_name=stack.name,
-            logical_resource_id=name,
-            physical_resource_id=physical_id or (deployed.resource.physical_resource_id if deployed else ""),
-            resource_type=definition["Type"],
-            resource_status=status,
-            resource_status_reason=reason,
-            resource_properties=None,
-        )
+        models.Event(stack.stack_id, stack.name, name, physical_id, definition["Type"], status, reason, None)
     )
 
 
@@ -414,80 +391,37 @@ def _publish_exports(backend, stack):
 
 def _refuse_if_imported(backend, stack, export, verb):
     for other in backend.stacks.values():
-        if other is not stack and export in _imports(other.template_dict):
+        if other is not stack and f'"Fn::ImportValue": "{export}"' in json.dumps(other.template_dict):
             raise Rejected(f"Cannot {verb} export {export} as it is in use by {other.name}")
 
 
-def _imports(value):
-    if isinstance(value, dict):
-        if "Fn::ImportValue" in value:
-            return {value["Fn::ImportValue"]} if isinstance(value["Fn::ImportValue"], str) else set()
-        value = list(value.values())
-    if isinstance(value, list):
-        return set().union(*(_imports(v) for v in value))
-    return set()
-
-
 def _dependency_order(definitions):
-    """The resources' names, each after those it depends on; otherwise as the template has them."""
-    order, visiting = [], set()
-
-    def visit(name):
-        if name in order or name not in definitions:
-            return
-        if name in visiting:
-            raise Rejected(f"Circular dependency between resources: {', '.join(sorted(visiting))}")
-        visiting.add(name)
-        for reference in _references(definitions[name]):
-            visit(reference)
-        visiting.discard(name)
-        order.append(name)
-
-    for name in definitions:
-        visit(name)
-    return order
+    """The resources' names, each after those it depends on."""
+    graph = {name: sorted(_references(d) & definitions.keys()) for name, d in definitions.items()}
+    try:
+        return list(graphlib.TopologicalSorter(graph).static_order())
+    except graphlib.CycleError as error:
+        raise Rejected(f"Circular dependency between resources: {', '.join(error.args[1])}") from error
 
 
 def _references(definition):
-    depends_on = definition.get("DependsOn", [])
-    names = [depends_on] if isinstance(depends_on, str) else list(depends_on)
-
-    def walk(value):
-        if isinstance(value, list):
-            for v in value:
-                walk(v)
-        elif isinstance(value, dict):
-            for key, v in value.items():
-                if key == "Ref":
-                    names.append(v)
-                elif key == "Fn::GetAtt":
-                    names.append(v[0] if isinstance(v, list) else v.split(".")[0])
-                elif key == "Fn::Sub":
-                    text = v if isinstance(v, str) else v[0]
-                    names.extend(m.split(".")[0] for m in re.findall(r"\$\{([^!}]+)\}", text))
-                    walk(v)
-                else:
-                    walk(v)
-
-    walk(definition.get("Properties", {}))
-    return names
+    """The names in Ref, Fn::GetAtt, Fn::Sub and DependsOn."""
+    depends_on, text = definition.get("DependsOn", []), json.dumps(definition.get("Properties", {}))
+    named = re.findall(r'"(?:Ref|Fn::GetAtt)": \[?"(\w+)|\$\{(\w+)', text)
+    return {a or b for a, b in named} | set([depends_on] if isinstance(depends_on, str) else depends_on)
 
 
-class _naming:
+@contextlib.contextmanager
+def _naming(resources, logical_id, definition, verb=None):
     """Turns a refusal into CloudFormation's error, with the resource's name in it, and into the stack's event."""
-
-    def __init__(self, resources, logical_id, definition, verb=None):
-        self.resources, self.logical_id, self.definition, self.verb = resources, logical_id, definition, verb
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, kind, error, trace):
-        if error is None or isinstance(error, ValidationError):
-            return False
+    try:
+        yield
+    except ValidationError:
+        raise
+    except Exception as error:
         text = getattr(error, "message", None) or str(error)
         if not isinstance(error, (Refused, Rejected, AWSError, ServiceException, HTTPException)):
             text = f"{type(error).__name__}: {error}"
-        verb = self.verb or ("UPDATE" if self.logical_id in deployed_in(self.resources) else "CREATE")
-        _event(self.resources, self.logical_id, self.definition, f"{verb}_FAILED", text)
-        raise ValidationError(message=f"{self.logical_id} ({self.definition['Type']}): {text}") from error
+        verb = verb or ("UPDATE" if logical_id in deployed_in(resources) else "CREATE")
+        _event(resources, logical_id, definition, f"{verb}_FAILED", text)
+        raise ValidationError(message=f"{logical_id} ({definition['Type']}): {text}") from error
