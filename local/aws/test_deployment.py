@@ -271,7 +271,7 @@ class Metadata(unittest.TestCase):
             ("'capabilities' is a required", {"capabilities": None}, "SMART_ON_FHIR"),
             ("'issuer' is a required", {"issuer": None}, "SMART_ON_FHIR"),
             ("'jwks_uri' is a required", {"jwks_uri": None}, "SMART_ON_FHIR"),
-            ("token_endpoint: 'http://idp", {"token_endpoint": "http://idp.example/token"}, "SMART_ON_FHIR"),
+            ("token_endpoint is not an absolute https URL", {"token_endpoint": "http://idp.example/token"}, "SMART_ON_FHIR"),
             ("'client_credential' is not one of", {"grant_types_supported": ["client_credential"]}, "SMART_ON_FHIR"),
             (r"grant_types_supported: \[\]", {"grant_types_supported": []}, "SMART_ON_FHIR"),
             ("code_challenge.*'plain'", {"code_challenge_methods_supported": ["plain", "S256"]}, "SMART_ON_FHIR"),

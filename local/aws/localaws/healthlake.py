@@ -28,17 +28,13 @@ def _if_capable(capability, then):
     return {"if": has, "then": then}
 
 
-# HealthLake developer guide, "SMART on FHIR"; SMART App Launch 2, "Conformance". http is let through for this machine alone,
-# where the local identity providers are.
+# HealthLake developer guide, "SMART on FHIR"; SMART App Launch 2, "Conformance".
 _METADATA = {
     "type": "object",
     "required": [
         *("authorization_endpoint", "token_endpoint", "capabilities"),
         *("grant_types_supported", "code_challenge_methods_supported"),
     ],
-    "patternProperties": {
-        "^issuer$|_endpoint$|_uri$": {"type": "string", "pattern": r"^https://[^/]|^http://(127\.0\.0\.1|localhost)[:/]"}
-    },
     "properties": {
         "capabilities": _LIST,
         "scopes_supported": _LIST,
@@ -124,6 +120,10 @@ def check_metadata(text, strategy):
     except ValueError as error:
         raise Rejected(f"Metadata is not JSON: {error}") from error
     schema.match(metadata, _METADATA, "Metadata")
+    for name, value in metadata.items():
+        if re.search("^issuer$|_endpoint$|_uri$", name):  # http for this machine alone, where local providers are
+            good = re.match(r"https://[^/]|http://(127\.0\.0\.1|localhost)[:/]", str(value))
+            require(good, f"Metadata: {name} is not an absolute https URL: {value!r}")
     finer = "permission-v2.2" in metadata["capabilities"]
     require(not finer or strategy == "SMART_ON_FHIR", "Metadata: permission-v2.2 needs strategy SMART_ON_FHIR")
 
