@@ -177,7 +177,7 @@ func inPlace(l *lab, t *testing.T) {
 		context := maps.Clone(target.context)
 		context["authEndpointRevoke"] = "http://127.0.0.2/revoke" // the local HealthLake wants https, too, but for this machine as 127.0.0.1
 		err := errors.Join(l.setContext(context), l.refused(ctx, "npx cdk deploy --all", "revocation_endpoint is not an absolute https URL",
-			"UPDATE_ROLLBACK_COMPLETE"))
+			"UPDATE_ROLLBACK_COMPLET")) // the CDK cuts the word off
 		var readErr error
 		target.d, readErr = l.aws.readBack(ctx, target.prefix, l.work)
 		return errors.Join(err, readErr, l.hasSettings(target, first))
