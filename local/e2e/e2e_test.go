@@ -37,6 +37,7 @@ func TestEndToEnd(t *testing.T) {
 		{"Tokens", "Tokens", tokens},
 		{"Metrics", "Metrics", metrics},
 		{"Outage", "ORY Hydra away", outage},
+		{"Issuers", "Two providers at one function, and a private key", issuers},
 		{"Secret", "A secret changed by hand", secret},
 		{"Changes", "Changes by deployment", changes},
 		{"InPlace", "The datastore's settings, in place", inPlace},

@@ -113,10 +113,14 @@ func (p *provider) registerAtHydra(ctx context.Context) error {
 func (p *provider) alive(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, 100*time.Millisecond)
 	defer cancel()
-	return p.call(ctx, http.MethodGet, strings.TrimSuffix(p.admin, "admin/")+"health/ready", nil, nil)
+	address := p.issuer + "/.well-known/openid-configuration"
+	if p.admin != "" {
+		address = strings.TrimSuffix(p.admin, "admin/") + "health/ready"
+	}
+	return p.call(ctx, http.MethodGet, address, nil, nil)
 }
 
-// freeze stops Hydra's work without closing its connections. It returns when Hydra answers no more: a signal takes its time
+// freeze stops a provider's work without closing its connections. It returns when it answers no more: a signal takes its time
 // to reach all threads.
 func (p *provider) freeze(ctx context.Context) error {
 	if err := p.signal(syscall.SIGSTOP); err != nil {

@@ -24,6 +24,11 @@ func startOIDCProvider(l *lab) (*provider, error) {
 	p := &provider{name: "oidc-provider", resource: "resource", backendScope: readScope, secret: rand.Text(), http: http.DefaultClient}
 	registered := []map[string]any{{"client_id": resourceServer, "client_secret": resourceServerSecret,
 		"redirect_uris": []string{}, "response_types": []string{}, "grant_types": []string{}}}
+	keyed, err := l.keyed(l.t.Context())
+	if err != nil {
+		return nil, err
+	}
+	registered = append(registered, keyed)
 	for _, c := range clients() {
 		registered = append(registered, c.metadata(p.secret, p.backendScope))
 	}
@@ -32,7 +37,6 @@ func startOIDCProvider(l *lab) (*provider, error) {
 	if err := errors.Join(err1, err2); err != nil {
 		return nil, err
 	}
-	var err error
 	p.server, err = l.serve("oidc-provider", []string{"OIDC_CLIENTS=" + string(known), "OIDC_CLAIMS=" + string(claims),
 		"OIDC_SCOPES=" + appScope + " " + p.backendScope, "OIDC_USER=" + user},
 		"node", filepath.Join(l.root, "local", "oidcprovider", "server.js"))
