@@ -151,7 +151,7 @@ func (c *commandCheck) script(ctx context.Context, script, dir string) error {
 			return nil
 		}
 	}
-	env := append(os.Environ(), "TOKEN=e30.eyJzdWIiOiJhIn0.x")
+	env := append(os.Environ(), "TOKEN=e30.eyJzdWIiOiJhIn0.x", "NEW=new")
 	var said bytes.Buffer
 	runner, err := interp.New(interp.Dir(dir), interp.Env(expand.ListEnviron(env...)), interp.StdIO(nil, &said, &said),
 		interp.ExecHandlers(check))
@@ -180,7 +180,11 @@ func (c *commandCheck) command(ctx context.Context, args []string, run interp.Ex
 	case "npx", "cdk":
 		return c.cdk(slices.DeleteFunc(slices.Clone(args), func(arg string) bool { return arg == "npx" || arg == "cdk" }))
 	case "aws":
-		_, err := io.WriteString(interp.HandlerCtx(ctx).Stdout, "2026-01-02T03:04:05 {\"msg\":\"checkToken\"}\n")
+		output := "2026-01-02T03:04:05 {\"msg\":\"checkToken\"}\n"
+		if slices.Contains(args, "get-secret-value") {
+			output = "{\"client_secret\":\"old\"}\n"
+		}
+		_, err := io.WriteString(interp.HandlerCtx(ctx).Stdout, output)
 		return errors.Join(err, c.aws(args[1:], interp.HandlerCtx(ctx).Dir))
 	case "curl", "git", "go", "npm", "pip", ".ci/run":
 		return nil
