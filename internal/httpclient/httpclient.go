@@ -28,7 +28,7 @@ const (
 	maxIdle = 4 * time.Minute
 )
 
-// Transport is an http.RoundTripper for the one host that this process talks to: HTTP/1.1 with one connection kept open, TLS
+// Transport is an http.RoundTripper for the few hosts that this process talks to: HTTP/1.1 with one connection kept open, TLS
 // 1.2 or later, no proxy whatever the environment says, and no compression, so that a small response cannot unfold into a
 // large one. Like every RoundTripper it follows no redirect. It sends requests only where ParseURL allows. If the server
 // closes the kept connection as a request is sent, the request is sent again on a new one, whatever its method: it must be one
