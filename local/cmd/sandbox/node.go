@@ -57,7 +57,7 @@ func startNode(root, program string, stdout, stderr io.Writer, ended chan<- erro
 
 // checkNode wants the version that the libraries need.
 func checkNode(ctx context.Context) error {
-	const fix = "Node.js 20.19 or later is needed: https://nodejs.org/"
+	const fix = "Node.js 22 or 24 is needed: https://nodejs.org/"
 	out, err := exec.CommandContext(ctx, "node", "--version").Output()
 	if err != nil {
 		return errors.New("node does not run; " + fix)

@@ -23,7 +23,7 @@ function add(line) {
     cell(element('b', line.decision === 'allowed' ? 'good' : 'bad', line.decision), element('small', 'quiet', `${line.status}${line.refusedBy ? `, by ${line.refusedBy}` : ''}`)),
     cell(line.reason ?? '–', element('small', 'quiet', line.diagnostics ?? '')),
     cell(line.role?.split('/').at(-1).split('-Role-for-').at(-1) ?? '–'),
-    time(line.milliseconds),
+    time(line.milliseconds, line.log?.idp_requests),
   )
   const detail = element('tr')
   detail.hidden = true
@@ -51,7 +51,7 @@ function details({ meaning, fix, event, answer, log }) {
   return all
 }
 
-function time(milliseconds) {
+function time(milliseconds, asked) {
   if (milliseconds === undefined) return cell('–')
   const bar = element('span', `bar${milliseconds >= 1000 ? ' late' : ''}`)
   const part = element('i')
@@ -59,6 +59,7 @@ function time(milliseconds) {
   bar.append(part)
   const made = cell(milliseconds.toFixed(milliseconds < 10 ? 1 : 0), bar)
   made.className = 'number'
+  if (asked > 1) made.append(element('small', 'quiet', `asked ${asked} times`))
   return made
 }
 
