@@ -82,7 +82,7 @@ func (p process) run(ctx context.Context, args []string) int {
 	if o.json {
 		err = l.JSON(p.stdout, w.changes, response)
 	} else {
-		err = print(p.stdout, l, w, response)
+		err = print(p.stdout, l, w, project.Environment, response)
 	}
 	if err != nil {
 		p.complain(err)

@@ -346,3 +346,25 @@ func TestWriteIntroducesHost(t *testing.T) {
 		}
 	}
 }
+
+// With an environment, its file counts and is written to, and the next step names it.
+func TestEnvironment(t *testing.T) {
+	idp := startIDP(t, nil)
+	dir := folder(t, map[string]any{"authIssuer": "https://idp.example/"})
+	before, _ := os.ReadFile(filepath.Join(dir, "cdk.context.json"))
+	own := filepath.Join(dir, "cdk.context.dev.json")
+	if err := os.WriteFile(own, []byte(`{"prefix": "dev-", "authIssuer": "`+idp+`/"}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	status, stdout, _ := run(t, "", "--dir", dir, "-c", "env=dev", "--write", "--trust-new-hosts", "--calls", "1")
+	for _, want := range []string{"Changed in cdk.context.dev.json:", `authEndpointToken: "` + idp + `/token", was nothing`, "make deploy ENV=dev"} {
+		if !strings.Contains(stdout, want) {
+			t.Errorf("no %s in\n%s", want, stdout)
+		}
+	}
+	base, _ := os.ReadFile(filepath.Join(dir, "cdk.context.json"))
+	written, _ := os.ReadFile(own)
+	if status != 0 || string(base) != string(before) || !strings.Contains(string(written), `"authEndpointToken": "`+idp+`/token"`) {
+		t.Errorf("status %d, base %s\nown %s", status, base, written)
+	}
+}

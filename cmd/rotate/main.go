@@ -182,8 +182,16 @@ func (p process) settle(ctx context.Context, d deployment, what string) error {
 		p.say("The function asked the provider with it, and was accepted.")
 	}
 	p.say("\nThe old %s may be withdrawn at the provider now.\nSo that no later deploy writes the old one back, deploy the new one "+
-		"once:\n  %s make deploy", what, p.variables())
+		"once:\n  %s make deploy%s", what, p.variables(), environment(d.cfg.Env))
 	return nil
+}
+
+// environment is how make is told of one.
+func environment(name string) string {
+	if name == "" {
+		return ""
+	}
+	return " ENV=" + name
 }
 
 // variables are those that the command got, without their values.
