@@ -1,21 +1,23 @@
-"""Deployed functions run, by invocation and as custom resources. Run: python3 -m unittest discover -s local/aws"""
+"""Deployed functions run, by invocation and as custom resources. Run: make local-aws-test"""
 
 import io
 import json
 import os
+import subprocess
 import sys
+import unittest
 import urllib.request
 import zipfile
+from pathlib import Path
 
+import boto3
+from botocore.config import Config
 from botocore.exceptions import ClientError
-
-from started import Started
 
 NAME = "settings"
 ARN = f"arn:aws:lambda:us-east-1:123456789012:function:{NAME}"
 
-# A function that does what the event says, and keeps the properties that it is given as a custom resource in the name of
-# a datastore. It fails if they have fail.
+# A function that does what the event says, or responds to CloudFormation. It logs what that sends.
 BOOTSTRAP = f"""#!{sys.executable}
 import json, os, time, urllib.request
 
@@ -51,6 +53,43 @@ while True:
         answer = iter([answer])  # in chunks, as AWS's library for Go sends it
     call(api + headers["Lambda-Runtime-Aws-Request-Id"] + ("/error" if event.get("do") == "fail" else "/response"), answer)
 """
+
+
+_SERVER = Path(__file__).with_name("server.py")
+
+
+class Started(unittest.TestCase):
+    """One server for the tests of a class: they share its state and use names of their own."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.process = subprocess.Popen(
+            [sys.executable, "-W", "ignore", "-B", str(_SERVER), "--end-with-stdin"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+        )
+        cls.addClassCleanup(cls._stop)
+        cls.url = cls.process.stdout.readline().strip().removeprefix("export AWS_ENDPOINT_URL=")
+
+    @classmethod
+    def _stop(cls):
+        cls.process.terminate()
+        cls.process.wait()
+        cls.process.stdin.close()
+        cls.process.stdout.close()
+
+    @classmethod
+    def client(cls, service):
+        return boto3.client(
+            service,
+            region_name="us-east-1",
+            endpoint_url=cls.url,
+            aws_access_key_id="local",
+            aws_secret_access_key="local",
+            config=Config(retries={"total_max_attempts": 1}),
+        )
 
 
 def package(bootstrap):
@@ -271,7 +310,8 @@ class HealthLake(Started):
             found = self.call("DescribeFHIRDatastore", DatastoreId=made)["DatastoreProperties"]
         self.assertEqual(("b", idp), (found["DatastoreName"], found["IdentityProviderConfiguration"]))
         found = self.call("UpdateFHIRDatastore", **again)["DatastoreProperties"]
-        self.assertEqual(("b", again["IdentityProviderConfiguration"]), (found["DatastoreName"], found["IdentityProviderConfiguration"]))
+        self.assertEqual("b", found["DatastoreName"])
+        self.assertEqual(again["IdentityProviderConfiguration"], found["IdentityProviderConfiguration"])
 
     def test_what_is_refused(self):
         made = self.call("CreateFHIRDatastore", DatastoreName="a", DatastoreTypeVersion="R4")["DatastoreId"]

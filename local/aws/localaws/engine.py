@@ -244,7 +244,8 @@ def _carry_out_deletion(backend, stack):
         with _naming(resources, stack.name, {"Type": "AWS::CloudFormation::Stack"}, "DELETE"):
             for export in stack.exports:
                 _refuse_if_imported(backend, stack, export.name, "delete")
-        stack.output_map = models.OutputMap(resources, {"Outputs": {}}, stack.stack_id)  # moto reads resources anew for a description
+        # moto would ask for the resources in the outputs again, for a description.
+        stack.output_map = models.OutputMap(resources, {"Outputs": {}}, stack.stack_id)
         for name in _reversed_order(deployed):
             if deployed[name].definition.get("DeletionPolicy") not in ("Retain", "RetainExceptOnCreate"):
                 _remove(resources, deployed[name])
@@ -287,19 +288,13 @@ def _create_lazily(logical_id, definition, resources, account_id, region_name):
     done = "CREATE_COMPLETE"
     with _naming(resources, logical_id, definition):
         properties = parsing.clean_json(definition.get("Properties", {}), resources)
-        if logical_id in resources.imports:
-            resource, done = _adopt(resources, logical_id), "IMPORT_COMPLETE"
+        if logical_id in resources.imports:  # as it is: AWS does not compare it with the template
+            resource, done = resources.imports[logical_id], "IMPORT_COMPLETE"
+            resource.stack_id, resource.logical_resource_id = resources.stack_id, logical_id
         else:
             resource = _create(resources, logical_id, definition, properties)
     deployed_in(resources)[logical_id] = _Deployed(definition, properties, resource)
     _event(resources, logical_id, definition, done)
-    return resource
-
-
-def _adopt(resources, logical_id):
-    """Takes an existing resource into the stack as it is: AWS does not compare it with the template."""
-    resource = resources.imports[logical_id]
-    resource.stack_id, resource.logical_resource_id = resources.stack_id, logical_id
     return resource
 
 
