@@ -49,7 +49,7 @@ client-key: need-go ## Make the key pair for introspectionAuth private_key_jwt [
 diff: bin/deploy ## Show what a deploy would change [ENV=dev CDK_OPTIONS=...]
 	@bin/deploy diff $(CONTEXT) -- $(CDK_OPTIONS)
 
-deploy: bin/deploy ## Deploy; says what changes in place, and stops before a datastore would be replaced [ENV=dev CLIENT_SECRET SRV_API_KEY CLIENT_PRIVATE_KEY APPROVE=never CONFIRM_REPLACEMENT=yes CONTEXT="-c key=value" CDK_OPTIONS="--profile name"]
+deploy: bin/deploy ## Deploy; says what changes in place, and stops before a datastore would be replaced [ENV=dev CLIENT_SECRET SRV_API_KEY CLIENT_PRIVATE_KEY APPROVE=never STACK=CheckToken CONFIRM_REPLACEMENT=yes CONTEXT="-c key=value" CDK_OPTIONS="--profile name"]
 	@bin/deploy $(CONTEXT) -- $(CDK_OPTIONS)
 
 rotate: need-go ## Put a new credential into the secret, and wait until the function uses it [ENV=dev CLIENT_SECRET SRV_API_KEY CLIENT_PRIVATE_KEY]

@@ -35,10 +35,16 @@ func NewFunction(scope constructs.Construct, id string, props FunctionProps) (Fu
 	logGroup := newLogGroup(construct, cfg, names.LogGroup, props.KeyARN)
 	role := awsiam.Role_FromRoleArn(construct, jsii.String("Role"), jsii.String(names.LambdaRoleARN),
 		&awsiam.FromRoleArnOptions{Mutable: jsii.Bool(false)})
+	statements := functionStatements(props, logGroup)
+	var network *Network
+	if cfg.InVPC() {
+		made := NewNetwork(construct, "Network", NetworkProps{Config: cfg, SecretARN: props.SecretARN})
+		network, statements = &made, append(statements, made.statements(cfg)...)
+	}
 	permissions := awsiam.NewManagedPolicy(construct, jsii.String("Permissions"), &awsiam.ManagedPolicyProps{
 		Description: jsii.String("What " + names.Function + " may do"),
 		Roles:       &[]awsiam.IRole{role},
-		Statements:  functionStatements(props, logGroup),
+		Statements:  &statements,
 	})
 
 	settings, err := functionSettings(props)
@@ -47,6 +53,9 @@ func NewFunction(scope constructs.Construct, id string, props FunctionProps) (Fu
 	}
 	settings.Role, settings.LogGroup = role, logGroup
 	function := awscdklambdagoalpha.NewGoFunction(construct, jsii.String("Function"), settings)
+	if network != nil {
+		network.connect(function)
+	}
 	acknowledgeBuildWarnings(construct)
 	// The function reads its secret while it starts, which provisioned concurrency makes it do at once.
 	function.Node().AddDependency(permissions)
@@ -57,7 +66,7 @@ func NewFunction(scope constructs.Construct, id string, props FunctionProps) (Fu
 }
 
 // functionStatements are what the function may do.
-func functionStatements(props FunctionProps, logGroup awslogs.LogGroup) *[]awsiam.PolicyStatement {
+func functionStatements(props FunctionProps, logGroup awslogs.LogGroup) []awsiam.PolicyStatement {
 	statements := []awsiam.PolicyStatement{
 		writesLog(logGroup),
 		awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
@@ -78,7 +87,7 @@ func functionStatements(props FunctionProps, logGroup awslogs.LogGroup) *[]awsia
 			Resources: jsii.Strings("*"), // X-Ray has no resource for these (Service Authorization Reference)
 		}))
 	}
-	return &statements
+	return statements
 }
 
 // functionSettings are the function's properties, apart from its role and log.

@@ -124,6 +124,7 @@ func TestFunctionPermissions(t *testing.T) {
 		if cfg.Tracing {
 			key += `, {"Effect": "Allow", "Action": ["xray:PutTelemetryRecords", "xray:PutTraceSegments"], "Resource": "*"}`
 		}
+		key += networkStatements(t, cfg, tmpl)
 		wantJSON(t, at(policy, "Properties", "Roles"), `["`+cfg.Prefix+`Lambda-Role"]`)
 		wantJSON(t, at(policy, "Properties", "PolicyDocument"), `{
 			"Version": "2012-10-17",

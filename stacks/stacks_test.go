@@ -77,6 +77,8 @@ func TestEveryTaggableResourceBearsTheTag(t *testing.T) {
 		"AWS::SNS::Topic":                             true,
 		"AWS::Events::Rule":                           true,
 		"AWS::S3::Bucket":                             true,
+		"AWS::EC2::SecurityGroup":                     true,
+		"AWS::EC2::VPCEndpoint":                       true,
 		"AWS::S3::BucketPolicy":                       false,
 		"AWS::CloudWatch::Dashboard":                  false,
 		"AWS::Logs::MetricFilter":                     false,
@@ -113,9 +115,11 @@ func TestEveryTaggableResourceBearsTheTag(t *testing.T) {
 // What one stack takes from another: the secret's ARN, and the key's where there is one. Neither is known beforehand.
 func TestReferencesBetweenStacks(t *testing.T) {
 	want := map[string]map[string][]string{
-		"default":  {"CheckToken": {"sof-hl-Secret:ExportsOutputRefSecret34AA9512"}},
-		"function": {"CheckToken": {"sof-hl-Secret:ExportsOutputRefSecret34AA9512"}},
-		"exports":  {"CheckToken": {"sof-hl-Secret:ExportsOutputRefSecret34AA9512"}},
+		"default":   {"CheckToken": {"sof-hl-Secret:ExportsOutputRefSecret34AA9512"}},
+		"function":  {"CheckToken": {"sof-hl-Secret:ExportsOutputRefSecret34AA9512"}},
+		"exports":   {"CheckToken": {"sof-hl-Secret:ExportsOutputRefSecret34AA9512"}},
+		"vpc":       {"CheckToken": {"sof-hl-Secret:ExportsOutputRefSecret34AA9512"}},
+		"vpcGroups": {"CheckToken": {"sof-hl-Secret:ExportsOutputRefSecret34AA9512"}},
 		"ownKey": {
 			"Secret": {"sof-hl-Roles:ExportsOutputFnGetAttKey961B73FDArn5A860C43"},
 			"CheckToken": {

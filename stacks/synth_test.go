@@ -116,6 +116,18 @@ var variants = map[string]func(*config.Config){
 		c.FineGrainedAuthorization = false
 	},
 	"exports": func(c *config.Config) { c.BulkExport = config.BulkExportS3 },
+	"vpc": func(c *config.Config) {
+		c.VPCSubnets, c.VPCID = []string{"subnet-0123456789abcdef0", "subnet-0123456789abcdef1"}, "vpc-0123456789abcdef0"
+		c.VPCSecretsEndpoint = true
+		c.AuthEndpointIntrospect = "https://sso.clinic.internal:8443/introspect"
+		c.AuthCABundle = caFile
+		c.MoreIssuers = []contract.Issuer{{Issuer: "https://partner.example", JWKS: "https://partner.example:9443/jwks",
+			RequiredAudience: []string{"datastore"}}}
+	},
+	"vpcGroups": func(c *config.Config) {
+		c.VPCSubnets = []string{"subnet-0123456789abcdef0", "subnet-0123456789abcdef1"}
+		c.VPCSecurityGroups = []string{"sg-0123456789abcdef0", "sg-0123456789abcdef1"}
+	},
 	"givenKey": func(c *config.Config) {
 		c.Account = "210987654321"
 		c.Region = "eu-west-2"

@@ -7,7 +7,7 @@
 //
 // Run it in the project's directory, with AWS credentials where every AWS SDK finds them. In the environment, CLIENT_SECRET,
 // SRV_API_KEY and CLIENT_PRIVATE_KEY set the stacks' parameters, CONFIRM_REPLACEMENT=yes allows a new, empty datastore, and
-// APPROVE=never deploys without a question.
+// APPROVE=never deploys without a question. STACK=CheckToken deploys that stack, with those that it needs, and no later one.
 package main
 
 import (
@@ -17,6 +17,7 @@ import (
 	"maps"
 	"os"
 	"slices"
+	"strings"
 	"time"
 
 	"healthlake-smart-on-fhir/internal/clientauth"
@@ -51,6 +52,10 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
+	chosen, err := choose(os.Getenv("STACK"), stacks)
+	if err != nil {
+		return err
+	}
 	cf, hl, err := connect(ctx, stacks, profileOf(cdkArgs))
 	if err != nil {
 		return err
@@ -65,7 +70,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	return runCDK(slices.Concat([]string{"deploy", "--all"}, approval, cdkArgs), parameters, stdout, stderr)
+	return runCDK(slices.Concat([]string{"deploy", chosen}, approval, cdkArgs), parameters, stdout, stderr)
 }
 
 // approval is the option of cdk deploy for what APPROVE says.
@@ -77,6 +82,20 @@ func approval(value string) ([]string, error) {
 		return []string{"--require-approval", "never"}, nil
 	}
 	return nil, fmt.Errorf("APPROVE: got %q, want never, or nothing to be asked before rights change", value)
+}
+
+// choose is what to deploy, as cdk deploy takes it: the stack with a name, given without the prefix, or all.
+func choose(name string, stacks []stack) (string, error) {
+	if name == "" {
+		return "--all", nil
+	}
+	for _, s := range stacks {
+		if strings.HasSuffix(s.Name, name) {
+			return s.Name, nil
+		}
+	}
+	return "", fmt.Errorf("STACK: got %q, want %s, %s, %s or %s, or nothing for all", name, contract.RolesStack, contract.SecretStack,
+		contract.CheckTokenStack, contract.DatastoreStack)
 }
 
 // examine compares each stack with what is deployed, and prints what happens to the datastore. It returns the values of the

@@ -433,3 +433,13 @@ func TestDestroy(t *testing.T) {
 		t.Errorf("got %s", out.String())
 	}
 }
+
+func TestChooseStack(t *testing.T) {
+	stacks := []stack{{Name: "t-Roles"}, {Name: "t-Secret"}, {Name: "t-CheckToken"}, {Name: "t-Datastore"}}
+	for name, want := range map[string]string{"": "--all", "CheckToken": "t-CheckToken", "t-Secret": "t-Secret", "Function": ""} {
+		got, err := choose(name, stacks)
+		if got != want || (err != nil) != (want == "") {
+			t.Errorf("%q: %q, %v, want %q", name, got, err, want)
+		}
+	}
+}

@@ -67,6 +67,9 @@ var (
 	emailAddress = allOf("an e-mail address such as ops@example.org",
 		length(0, 254), matching("", `^[\w.!#$%&'*+/=?^{|}~-]+@([A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?\.)+[A-Za-z]{2,}$`))
 
+	// Ids have 8 or 17 hexadecimal digits (Amazon EC2 User Guide, "Resource IDs").
+	vpcID = matching("the id of a VPC, such as vpc-0a1b2c3d4e5f60718, or the empty string", `^(vpc-([0-9a-f]{8}|[0-9a-f]{17}))?$`)
+
 	// CloudWatch Logs API Reference, PutRetentionPolicy.
 	retentionDays = oneOf(1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922,
 		3288, 3653)
@@ -84,6 +87,10 @@ var (
 	principals = elements{check: matching("IAM role or user ARNs such as arn:aws:iam::<account>:role/<name>"+
 		" (of an assumed-role session: its role's ARN)",
 		`^arn:aws[-a-z]*:iam::[0-9]{12}:(role|user)/([\w+=,.@-]+/)*[\w+=,.@-]+$`)}
+	subnets = elements{check: matching("a list of subnet ids such as subnet-0a1b2c3d4e5f60718, each once",
+		`^subnet-([0-9a-f]{8}|[0-9a-f]{17})$`), distinct: true}
+	securityGroups = elements{check: matching("a list of security group ids such as sg-0a1b2c3d4e5f60718, each once",
+		`^sg-([0-9a-f]{8}|[0-9a-f]{17})$`), distinct: true}
 	// RFC 6749 section 3.3.
 	scopes = elements{check: matching(`a list of scopes, without spaces, " and \`, `^[!#-\[\]-~]+$`)}
 

@@ -107,6 +107,12 @@ type Config struct {
 	AuditClaims                   []string // names of claims whose values go into each log line
 	LogRetentionDays              int
 
+	// The function's connection to a VPC. Without VPCSubnets there is none, and the others are empty.
+	VPCSubnets         []string // key vpcSubnets
+	VPCID              string   // key vpcId; not empty where the deployment makes a security group or an endpoint
+	VPCSecurityGroups  []string // key vpcSecurityGroups; empty: the deployment makes one
+	VPCSecretsEndpoint bool     // key vpcSecretsEndpoint: the deployment makes an interface endpoint for Secrets Manager
+
 	Tracing    bool // the function is traced by X-Ray
 	Dashboard  bool
 	AlarmEmail string // empty: alarms notify nobody

@@ -25,6 +25,9 @@ func (c Config) ServiceRoles() []contract.ServiceRole {
 // exports tells whether bulk exports are allowed at all.
 func (c Config) exports() bool { return c.BulkExport != BulkExportOff }
 
+// InVPC tells whether the function is connected to a VPC.
+func (c Config) InVPC() bool { return len(c.VPCSubnets) > 0 }
+
 // Environment returns what the deployment fixes for the checkToken function. The secret's id and the authorities' file are
 // the caller's to add.
 func (c Config) Environment() contract.Environment {

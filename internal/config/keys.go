@@ -34,6 +34,7 @@ var groups = []group{
 	{"Identity provider", providerKeys},
 	{"What a token must have", tokenKeys},
 	{"The function", functionKeys},
+	{"The function in a VPC", vpcKeys},
 	{"The datastore", datastoreKeys},
 	{"Watching", watchingKeys},
 }
@@ -70,6 +71,10 @@ const (
 	KeyLambdaConcurrentExecutions    = "lambdaConcurrentExecutions"
 	KeyLambdaMaxConcurrentExecutions = "lambdaMaxConcurrentExecutions"
 	KeyLambdaReservedConcurrency     = "lambdaReservedConcurrency"
+	KeyVPCSubnets                    = "vpcSubnets"
+	KeyVPCID                         = "vpcId"
+	KeyVPCSecurityGroups             = "vpcSecurityGroups"
+	KeyVPCSecretsEndpoint            = "vpcSecretsEndpoint"
 	KeyDatastoreName                 = "datastoreName"
 	KeyPreloadData                   = "preloadData"
 	KeyAuthorizationStrategy         = "authorizationStrategy"

@@ -120,8 +120,8 @@ func moreIssuersRule(c Config) []Problem {
 }
 
 // maxEnvironment is what Lambda allows for all environment variables of a function (Lambda Developer Guide, "Quotas"), less what
-// the stack adds: the secret's ARN and the name of the authorities' file.
-const maxEnvironment = 4<<10 - 300
+// the stack adds: the secret's ARN, the name of the authorities' file and the URL of the VPC's endpoint.
+const maxEnvironment = 4<<10 - 450
 
 // environmentRule: the issuers are the one setting that can fill the function's environment.
 func environmentRule(c Config) []Problem {

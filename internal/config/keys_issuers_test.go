@@ -84,7 +84,7 @@ func TestMoreIssuersFitIntoTheEnvironment(t *testing.T) {
 	}
 	accepts(t, map[string]any{"moreIssuers": "[" + strings.Join(entries[:30], ",") + "]"})
 	_, problems := Parse(with(map[string]any{"moreIssuers": "[" + strings.Join(entries, ",") + "]"}))
-	if len(problems) != 1 || !strings.Contains(problems[0].String(), "want at most 3796 bytes") {
+	if len(problems) != 1 || !strings.Contains(problems[0].String(), "want at most 3646 bytes") {
 		t.Errorf("got %v", problems)
 	}
 }

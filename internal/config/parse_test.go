@@ -34,7 +34,7 @@ func TestDefaults(t *testing.T) {
 		GrantTypes: []string{"authorization_code", "client_credentials"},
 		KMSKey:     "aws-owned", HealthLakeAccess: "read-write", SecretName: "SOF-HL", SecretAdmins: []string{},
 		LambdaArchitecture: "arm64", LambdaMemorySize: 512, LambdaConcurrentExecutions: 5, LogRetentionDays: 14,
-		Dashboard: true,
+		Dashboard: true, VPCSubnets: []string{}, VPCSecurityGroups: []string{},
 	}
 	if got := accepts(t, nil); !reflect.DeepEqual(got, want) {
 		t.Errorf("got  %+v\nwant %+v", got, want)

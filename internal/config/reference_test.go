@@ -68,6 +68,9 @@ func TestReplaces(t *testing.T) {
 		"lambdaMaxConcurrentExecutions": 10, "lambdaReservedConcurrency": 20, "introspectionCacheSeconds": 5,
 		"restrictInvokeToAccount": true,
 
+		"vpcSubnets": "subnet-0123456789abcdef0 subnet-0123456789abcdef1", "vpcId": "vpc-0123456789abcdef0",
+		"vpcSecurityGroups": "sg-0123456789abcdef0", "vpcSecretsEndpoint": true,
+
 		"datastoreName": "other", "adoptDatastore": "0123456789abcdef0123456789abcdef", "protectDatastore": true, "preloadData": true, "preloadDataType": "SYNTHEA", "kmsKey": "create",
 		"healthLakeAccess": "read-only", "bulkExport": "get", "authorizationStrategy": "SMART_ON_FHIR_V1", "fineGrainedAuthorization": false,
 		"smartScopes": "openid", "smartCapabilities": "permission-v2", "grantTypes": "authorization_code",
@@ -81,6 +84,10 @@ func TestReplaces(t *testing.T) {
 			continue
 		case KeyTokenValidation:
 			changes[KeyRequiredAudience] = another[KeyRequiredAudience]
+		case KeyVPCSubnets, KeyVPCID, KeyVPCSecurityGroups, KeyVPCSecretsEndpoint:
+			for _, name := range []string{KeyVPCSubnets, KeyVPCID} {
+				changes[name] = another[name]
+			}
 		case KeyPreloadData, "preloadDataType":
 			changes = map[string]any{KeyPreloadData: true, "preloadDataType": another["preloadDataType"]}
 		}

@@ -30,6 +30,7 @@ var rules = slices.Concat([]rule{
 	{[]string{KeySecretName}, secretNameRule},
 	{[]string{KeyAuditClaims, KeyLogRetentionDays, KeyKMSKey}, auditRule},
 	{[]string{KeyLambdaConcurrentExecutions, KeyLambdaMaxConcurrentExecutions}, maxConcurrencyRule},
+	{[]string{KeyVPCSubnets, KeyVPCID, KeyVPCSecurityGroups, KeyVPCSecretsEndpoint}, vpcRule},
 	{[]string{KeyLambdaConcurrentExecutions, KeyLambdaMaxConcurrentExecutions, KeyLambdaReservedConcurrency},
 		reservedConcurrencyRule},
 }, smartRules)

@@ -92,6 +92,22 @@ func (e Environment) Variables() map[string]string {
 	return set
 }
 
+// Endpoints are the URLs of what the function calls at identity providers; of an introspection endpoint only its origin.
+func (e Environment) Endpoints() []string {
+	endpoints := []string{e.IntrospectionOrigin}
+	if e.TokenValidation == TokenValidationJWT {
+		endpoints = []string{e.AuthEndpointJwks}
+	}
+	for _, issuer := range e.MoreIssuers {
+		endpoints = append(endpoints, issuer.JWKS)
+	}
+	return endpoints
+}
+
+// SecretsManagerURL is the environment variable, known to every AWS SDK, with the URL by which the function reaches Secrets
+// Manager, where that is not AWS's own.
+const SecretsManagerURL = "AWS_ENDPOINT_URL_SECRETS_MANAGER"
+
 // ReadEnvironment is the inverse of Variables. The error names the variable at fault and quotes no value.
 func ReadEnvironment(getenv func(string) string) (Environment, error) {
 	var e Environment

@@ -76,11 +76,13 @@ type Names struct {
 	DataAccessRole string // HealthLake writes exports to their bucket as this role, where there is one
 	rolesARN       string // what all ARNs of roles begin with
 	Function       string // also the namespace of the function's metrics, and the dashboard's name
+	FunctionARN    string // of the function itself, without a version or alias
 	AliasARN       string // what the datastore calls
 	LogGroup       string
 	LogGroupARN    string
 	Settings       FunctionNames // of the function that changes the datastore's settings
 	Datastore      string
+	ec2            string // what ARNs of EC2 resources begin with
 	Datastores     string // ARN pattern of all datastores of the account in the region
 }
 
@@ -103,6 +105,7 @@ func NamesOf(prefix, datastoreName, account, region string) Names {
 		DataAccessRole: prefix + dataAccessRole,
 		rolesARN:       iam(""),
 		Function:       function,
+		FunctionARN:    arn("lambda", region, "function:"+function),
 		AliasARN:       arn("lambda", region, "function:"+function+":"+AliasName),
 		LogGroup:       "/aws/lambda/" + function,
 		LogGroupARN:    arn("logs", region, "log-group:/aws/lambda/"+function),
@@ -111,12 +114,16 @@ func NamesOf(prefix, datastoreName, account, region string) Names {
 			LogGroup: "/aws/lambda/" + settings, LogGroupARN: arn("logs", region, "log-group:/aws/lambda/"+settings),
 		},
 		Datastore:  prefix + datastoreName,
+		ec2:        arn("ec2", region, ""),
 		Datastores: arn("healthlake", region, "datastore/fhir/*"),
 	}
 }
 
 // DatastoreARN is the ARN of the account's datastore with an id.
 func (n Names) DatastoreARN(id string) string { return strings.TrimSuffix(n.Datastores, "*") + id }
+
+// EC2ARN is the ARN of a resource of EC2, such as subnet/<id>, or a pattern.
+func (n Names) EC2ARN(resource string) string { return n.ec2 + resource }
 
 // Role is the name of one of the service roles.
 func (n Names) Role(r ServiceRole) string { return n.Prefix + r.Name }

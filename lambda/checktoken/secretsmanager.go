@@ -8,6 +8,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+
+	"healthlake-smart-on-fhir/internal/contract"
 )
 
 // fetchSecret returns what reads the secret's current value. It sets the client up from the environment variables that
@@ -26,7 +28,7 @@ func fetchSecret(id string, getenv func(string) string) func(context.Context) ([
 			}, nil
 		}),
 	}
-	if endpoint := cmp.Or(getenv("AWS_ENDPOINT_URL_SECRETS_MANAGER"), getenv("AWS_ENDPOINT_URL")); endpoint != "" {
+	if endpoint := cmp.Or(getenv(contract.SecretsManagerURL), getenv("AWS_ENDPOINT_URL")); endpoint != "" {
 		options.BaseEndpoint = aws.String(endpoint)
 	}
 	client := secretsmanager.New(options)

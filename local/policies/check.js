@@ -24,7 +24,8 @@ async function check(deployment) {
     const expected = verdict === 'may' ? ['Allowed'] : ['ImplicitlyDenied', 'ExplicitlyDenied']
     if (!expected.includes(result)) failures.push(`${who} ${verdict} ${action} on ${on} ${show(keys?.(deployment))}: ${result}`)
   }
-  const policies = [...Object.values(deployment.identity).flat(), ...Object.values(deployment.resource)]
+  const policies = [...Object.values(deployment.identity).flat(), ...Object.values(deployment.resource), deployment.endpoint]
+    .filter(Boolean)
   for (const statement of policies.flatMap((policy) => policy.Statement)) {
     if (!needed.has(statement)) failures.push(`a statement that no row needs: ${JSON.stringify(statement)}`)
   }

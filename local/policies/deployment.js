@@ -44,6 +44,7 @@ function arnsOf({ account, region }) {
     'AWS::SecretsManager::Secret': (p) => arn('secretsmanager', `secret:${p.Name}-AbCdEf`),
     'AWS::SNS::Topic': () => arn('sns', 'alarms'),
     // The bucket that has another one's access log is the one that names none.
+    'AWS::EC2::SecurityGroup': () => arn('ec2', 'security-group/sg-0'),
     'AWS::S3::Bucket': (p) => `arn:aws:s3:::${p.LoggingConfiguration ? 'exports' : 'access-log'}`,
   }
 }
@@ -72,6 +73,7 @@ function resolver(templates, context) {
         const [id, attribute] = [argument].flat()
         if (name === 'Ref' && template.Parameters?.[id]?.Default !== undefined) return template.Parameters[id].Default
         const { Type, Properties } = template.Resources[id] ?? {}
+        if (Type === 'AWS::EC2::SecurityGroup' && attribute === 'GroupId') return 'sg-0'
         const known = name === 'Ref' ? (refs[Type] ?? arns[Type]) : /Arn$/.test(attribute) && arns[Type]
         if (!known) throw new Error(`cannot resolve ${JSON.stringify(v)} of type ${Type}`)
         return known(Properties, value)
@@ -115,6 +117,7 @@ export function deploymentOf(context, templates) {
   for (const policy of of('AWS::S3::BucketPolicy')) {
     deployment.resource[`arn:aws:s3:::${policy.get('Bucket')}`] = policy.get('PolicyDocument')
   }
+  for (const endpoint of of('AWS::EC2::VPCEndpoint')) deployment.endpoint = endpoint.get('PolicyDocument')
   for (const key of of('AWS::KMS::Key')) deployment.resource[key.arn] = key.get('KeyPolicy')
   for (const permission of of('AWS::Lambda::Permission')) {
     const document = (deployment.resource[permission.get('FunctionName')] ??= { Version: '2012-10-17', Statement: [] })

@@ -5,12 +5,14 @@ import { principals, resourcePolicies, resources } from './table.js'
 
 // The simulator knows condition keys that end in a name of the request's choice by their slash alone, as in aws:RequestTag/name.
 // KMS's encryption context has a colon there; it takes such a key's place, in the policies and in the request alike.
-const simulated = (v) => JSON.parse(JSON.stringify(v).replaceAll('kms:EncryptionContext:', 'aws:RequestTag/EncryptionContext-'))
+// It does not know at all that calls of a function's code have lambda:SourceFunctionArn.
+const simulated = (v) => JSON.parse(JSON.stringify(v).replaceAll('kms:EncryptionContext:', 'aws:RequestTag/EncryptionContext-')
+  .replaceAll('lambda:SourceFunctionArn', 'aws:SourceArn'))
 
 // evaluate returns Allowed, ImplicitlyDenied or ExplicitlyDenied, and the statements that made it so. A request that the
 // simulator does not take as it is, for instance with an unknown action or context key, is an error.
 export async function evaluate(deployment, [who, , action, on, keys = () => ({})]) {
-  const { principal, arn, account, policies = [], service, anonymous } = principals[who](deployment)
+  const { principal, arn, account, policies = [], service, anonymous, endpoint } = principals[who](deployment)
   const resource = resources[on](deployment)
   const contextVariables = simulated({
     'aws:SecureTransport': 'true',
@@ -29,6 +31,7 @@ export async function evaluate(deployment, [who, , action, on, keys = () => ({})
     },
     identityPolicies: policies.map((policy, i) => ({ name: `identity ${i}`, policy: simulated(policy) })),
     resourcePolicy: resourcePolicy && simulated(resourcePolicy),
+    vpcEndpointPolicies: endpoint && [{ name: 'endpoint', policy: endpoint }],
     serviceControlPolicies: [],
     resourceControlPolicies: [],
   }, {})
@@ -42,6 +45,7 @@ export async function evaluate(deployment, [who, , action, on, keys = () => ({})
     result: simulation.overallResult,
     statements: [
       ...statements(analysis.resourceAnalysis, () => resourcePolicy),
+      ...statements(analysis.endpointAnalysis, () => endpoint),
       ...statements(analysis.identityAnalysis, (id) => policies[Number(id.split(' ')[1])]),
     ],
   }

@@ -16,6 +16,7 @@ export const deployments = {
     restrictInvokeToAccount: true, prefix: '', secretName: 'clinic/idp', bulkExport: 'get',
   },
   'exports to a bucket': { bulkExport: 's3' },
+  'in a VPC': { vpcSubnets: ['subnet-0123456789abcdef0'], vpcId: 'vpc-0123456789abcdef0', vpcSecretsEndpoint: true, tracing: true },
 }
 
 // Where rows apply. d is a deployment, as deployment.js loads it.
@@ -31,6 +32,7 @@ const withoutKey = (d) => !withKey(d)
 const createdKey = (d) => d.context.kmsKey === 'create'
 const tracing = (d) => Boolean(d.context.tracing)
 const notTracing = (d) => !tracing(d)
+const inVPC = (d) => Boolean(d.context.vpcSubnets)
 const readOnly = (d) => d.context.healthLakeAccess === 'read-only'
 const readWrite = (d) => !readOnly(d)
 const exporting = (d) => Boolean(d.context.bulkExport)
@@ -49,6 +51,9 @@ const own = (suffix) => (d) => {
 }
 export const principals = {
   'the function': own('Lambda-Role'),
+  // Its role on the way through the endpoint, whose policy must allow the call too.
+  'the function, by the endpoint': (d) => ({ ...own('Lambda-Role')(d), endpoint: d.endpoint }),
+  'an administrator, by the endpoint': (d) => ({ ...role('Admin'), policies: [everything], endpoint: d.endpoint }),
   'the settings function': own('Settings-Role'),
   'the service role': own('Role-for-HealthLake'),
   'the read role': own('Role-for-HealthLake-Read'),
@@ -73,6 +78,7 @@ for (const service of services) {
 
 // What is asked for.
 const logs = (group) => `arn:aws:logs:${region}:${account}:log-group:${group}:log-stream:2026/01/01/live`
+const ec2 = (resource) => `arn:aws:ec2:${region}:${account}:${resource}`
 export const resources = {
   'the topic': (d) => d.arn.topic,
   'the execution role': (d) => `arn:aws:iam::${account}:role/${d.context.prefix}Lambda-Role`,
@@ -101,6 +107,11 @@ export const resources = {
   "the settings function's log": (d) => logs(`/aws/lambda/${d.context.prefix}datastoreSettings`),
   'another log': () => logs('/aws/lambda/payroll'),
   anything: () => '*',
+  'a network interface': () => ec2('network-interface/eni-0123456789abcdef0'),
+  'its subnet': () => ec2('subnet/subnet-0123456789abcdef0'),
+  'another subnet': () => ec2('subnet/subnet-fedcba9876543210f'),
+  'its security group': () => ec2('security-group/sg-0'),
+  'another security group': () => ec2('security-group/sg-fedcba9876543210f'),
 }
 // A key that somebody brings has the policy that KMS gives to a new one: the account's IAM policies decide.
 const accountDecides = {
@@ -422,6 +433,34 @@ const log = [
   ['the service role', 'may not', 'logs:PutLogEvents', 'its log'],
 ]
 
+// Lambda makes the function's network interfaces, as the function's role; the same calls of the function's own code are denied.
+const byItsCode = (d) => ({ 'lambda:SourceFunctionArn': resources['the function'](d) })
+const byOtherCode = (d) => ({ 'lambda:SourceFunctionArn': `${resources['the function'](d)}-2` })
+const interfaces = [
+  ['AssignPrivateIpAddresses', 'a network interface'], ['DeleteNetworkInterface', 'a network interface'],
+  ['UnassignPrivateIpAddresses', 'a network interface'], ['CreateNetworkInterface', 'a network interface'],
+  ['CreateNetworkInterface', 'its subnet'], ['CreateNetworkInterface', 'its security group'],
+  ['DescribeNetworkInterfaces', 'anything'], ['DescribeSubnets', 'anything'],
+]
+const network = [
+  ...interfaces.flatMap(([name, on]) => [
+    ['the function', 'may', `ec2:${name}`, on],
+    ['the function', 'may not', `ec2:${name}`, on, byItsCode],
+  ]),
+  ['the function', 'may', 'ec2:DeleteNetworkInterface', 'a network interface', byOtherCode],
+  ['the function', 'may not', 'ec2:CreateNetworkInterface', 'another subnet'],
+  ['the function', 'may not', 'ec2:CreateNetworkInterface', 'another security group'],
+  ['the function', 'may not', 'ec2:AttachNetworkInterface', 'a network interface'],
+  ['the function', 'may not', 'ec2:ModifyNetworkInterfaceAttribute', 'a network interface'],
+  ['the function', 'may not', 'ec2:AuthorizeSecurityGroupEgress', 'its security group'],
+  ['the function, by the endpoint', 'may', 'secretsmanager:GetSecretValue', 'the secret'],
+  ['the function, by the endpoint', 'may not', 'secretsmanager:GetSecretValue', 'another secret'],
+  ['an administrator, by the endpoint', 'may not', 'secretsmanager:DescribeSecret', 'the secret'],
+  ['an administrator, by the endpoint', 'may not', 'secretsmanager:GetSecretValue', 'another secret'],
+  ['an administrator', 'may', 'secretsmanager:GetSecretValue', 'another secret'],
+]
+const noNetwork = interfaces.map(([name, on]) => ['the function', 'may not', `ec2:${name}`, on])
+
 const trace = (verdict) => ['PutTraceSegments', 'PutTelemetryRecords'].map((name) => ['the function', verdict, `xray:${name}`, 'anything'])
 
 // sections returns the rows by the deployments that they apply to. known are all actions that HealthLake has on a datastore.
@@ -441,6 +480,8 @@ export const sections = (known) => [
   ...roleRows('the export role', exporting, { writes: true, exports: true }, known),
   ...roleRows('the read and export role', exporting, { exports: true }, known),
   [toBucket, dataAccess],
+  [inVPC, network],
+  [(d) => !inVPC(d), noNetwork],
   [tracing, [...trace('may'), ['the function', 'may not', 'xray:GetTraceSummaries', 'anything']]],
   [notTracing, trace('may not')],
   [restricted, [
