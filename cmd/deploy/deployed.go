@@ -1,16 +1,19 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
 	"github.com/aws/aws-sdk-go-v2/service/healthlake"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 
 	"healthlake-smart-on-fhir/cmd/internal/awsaccess"
 	"healthlake-smart-on-fhir/internal/contract"
@@ -31,20 +34,27 @@ type healthLake interface {
 		*healthlake.DescribeFHIRDatastoreOutput, error)
 }
 
+// clients are those that a deploy asks.
+type clients struct {
+	cloudFormation
+	healthLake
+	secretsManager
+}
+
 // connect returns the clients. It fails if the credentials belong to another account than the stacks: each stack would look
 // as if it had never been deployed.
-func connect(ctx context.Context, stacks []stack, profile string) (cloudFormation, healthLake, error) {
+func connect(ctx context.Context, stacks []stack, profile string) (clients, error) {
 	cfg, account, err := awsaccess.Open(ctx, stacks[0].Region, profile)
 	if err != nil {
-		return nil, nil, err
+		return clients{}, err
 	}
 	for _, s := range stacks {
 		if s.Account != account {
-			return nil, nil, fmt.Errorf("the credentials belong to account %s, but stack %s to account %s; use credentials of "+
+			return clients{}, fmt.Errorf("the credentials belong to account %s, but stack %s to account %s; use credentials of "+
 				"account %[3]s, or correct account in cdk.context.json", account, s.Name, s.Account)
 		}
 	}
-	return cloudformation.NewFromConfig(cfg), healthlake.NewFromConfig(cfg), nil
+	return clients{cloudformation.NewFromConfig(cfg), healthlake.NewFromConfig(cfg), secretsmanager.NewFromConfig(cfg)}, nil
 }
 
 // unusable are the states of a stack without resources. Its parameters keep no values: the CDK deletes it and creates it
@@ -77,6 +87,7 @@ type deployed struct {
 	template
 	values  map[string]string // of its parameters; those with NoEcho are masked
 	outputs map[string]string
+	updated time.Time // when its last deploy began
 }
 
 // describe returns what is deployed of a stack.
@@ -89,7 +100,8 @@ func describe(ctx context.Context, client cloudFormation, s stack) (deployed, er
 	if err != nil {
 		return deployed{}, fmt.Errorf("stack %s: %w", s.Name, awsaccess.Explain(err))
 	}
-	d := deployed{values: map[string]string{}, outputs: map[string]string{}}
+	d := deployed{values: map[string]string{}, outputs: map[string]string{},
+		updated: aws.ToTime(cmp.Or(found.LastUpdatedTime, found.CreationTime))}
 	if err := json.Unmarshal([]byte(aws.ToString(got.TemplateBody)), &d.template); err != nil {
 		return deployed{}, fmt.Errorf("the deployed template of stack %s is not JSON as the CDK writes it", s.Name)
 	}

@@ -56,7 +56,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	cf, hl, err := connect(ctx, stacks, profileOf(cdkArgs))
+	c, err := connect(ctx, stacks, profileOf(cdkArgs))
 	if err != nil {
 		return err
 	}
@@ -64,9 +64,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	case "diff":
 		return runCDK(append([]string{"diff", "--method", "template"}, cdkArgs...), nil, stdout, stderr)
 	case "destroy":
-		return destroy(ctx, cf, stacks, cdkArgs, stdout, stderr)
+		return destroy(ctx, c, stacks, cdkArgs, stdout, stderr)
 	}
-	parameters, err := examine(ctx, cf, hl, stacks, cdkArgs, stdout)
+	parameters, err := examine(ctx, c, stacks, cdkArgs, stdout)
 	if err != nil {
 		return err
 	}
@@ -100,21 +100,23 @@ func choose(name string, stacks []stack) (string, error) {
 
 // examine compares each stack with what is deployed, and prints what happens to the datastore. It returns the values of the
 // stacks' parameters as cdk deploy takes them, or an error that says what would be lost or what is missing.
-func examine(ctx context.Context, cf cloudFormation, hl healthLake, stacks []stack, deployArgs []string, stdout io.Writer,
-) (parameters []string, err error) {
+func examine(ctx context.Context, c clients, stacks []stack, deployArgs []string, stdout io.Writer) (parameters []string, err error) {
 	for _, s := range stacks {
-		before, err := describe(ctx, cf, s)
+		before, err := describe(ctx, c, s)
 		if err != nil {
 			return nil, err
 		}
 		if len(before.resources(contract.DatastoreType))+len(before.resources(contract.SettingsType)) > 0 {
-			p := planOf(ctx, hl, s, before, deployArgs, stdout)
+			p := planOf(ctx, c, s, before, deployArgs, stdout)
 			if err := p.refusal(); err != nil && os.Getenv("CONFIRM_REPLACEMENT") != "yes" {
 				return nil, err
 			}
 			parameters = append(parameters, options(s.Name, p.keeps)...)
 		}
-		values, err := parameterValues(s, before.template, os.LookupEnv)
+		values, kept, err := parameterValues(s, before.template, os.LookupEnv)
+		if err == nil {
+			err = checkSecret(ctx, c, s, before, kept, stdout)
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -136,8 +138,8 @@ func planOf(ctx context.Context, hl healthLake, s stack, before deployed, deploy
 }
 
 // parameterValues returns the values that the environment has for a stack's parameters. A parameter of the stack as it was
-// before keeps its value where the environment has none.
-func parameterValues(s stack, before template, lookup func(string) (string, bool)) (values []string, err error) {
+// before keeps its value where the environment has none; kept are the variables that it lacks.
+func parameterValues(s stack, before template, lookup func(string) (string, bool)) (values, kept []string, err error) {
 	for _, name := range slices.Sorted(maps.Keys(s.template.Parameters)) {
 		p := s.template.Parameters[name]
 		i := slices.IndexFunc(contract.Credentials, func(c contract.Credential) bool { return c.Parameter == name })
@@ -146,20 +148,22 @@ func parameterValues(s stack, before template, lookup func(string) (string, bool
 		}
 		variable := contract.Credentials[i].Variable
 		value, set := lookup(variable)
-		_, kept := before.Parameters[name]
+		_, deployed := before.Parameters[name]
 		if set && name == contract.ClientPrivateKey.Parameter {
 			if _, err := clientauth.ParseKey(value); err != nil {
-				return nil, fmt.Errorf("%s: %w; make client-key makes one", variable, err)
+				return nil, nil, fmt.Errorf("%s: %w; make client-key makes one", variable, err)
 			}
 			value = contract.EscapeJSON(value)
 		}
 		switch {
 		case set:
 			values = append(values, s.Name+":"+name+"="+value)
-		case !kept:
-			return nil, fmt.Errorf("%s is not set, and the parameter %s of stack %s has no value yet (%s); set it in the "+
+		case deployed:
+			kept = append(kept, variable)
+		default:
+			return nil, nil, fmt.Errorf("%s is not set, and the parameter %s of stack %s has no value yet (%s); set it in the "+
 				"environment and run this again; later deploys keep the value", variable, name, s.Name, p.Description)
 		}
 	}
-	return values, nil
+	return values, kept, nil
 }

@@ -82,7 +82,7 @@ func deploys(t *testing.T, s *awstest.Server, name, status, template string) {
 	}
 	_ = xml.EscapeText(&body, []byte(template))
 	s.Respond("cloudformation DescribeStacks "+name, `<DescribeStacksResponse><DescribeStacksResult><Stacks><member><StackName>`+
-		name+`</StackName><StackStatus>`+status+`</StackStatus><Parameters>`+parameters.String()+`</Parameters><Outputs><member>`+
+		name+`</StackName><StackStatus>`+status+`</StackStatus><CreationTime>2026-01-02T03:00:00Z</CreationTime><Parameters>`+parameters.String()+`</Parameters><Outputs><member>`+
 		`<OutputKey>DatastoreId</OutputKey><OutputValue>d1</OutputValue></member></Outputs></member></Stacks></DescribeStacksResult>`+
 		`</DescribeStacksResponse>`)
 	s.Respond("cloudformation GetTemplate "+name, `<GetTemplateResponse><GetTemplateResult><TemplateBody>`+body.String()+
