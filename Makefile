@@ -23,8 +23,8 @@ help: ## List the targets
 # PORT, DATA, PROVIDER and the like reach the program in its environment.
 .PHONY: sandbox demo invoke preflight synth client-key diff deploy rotate destroy
 
-sandbox: need-go local/smart/node_modules local/policies/node_modules ## Run a SMART app against a HealthLake on this machine, in a browser [PORT=8100 DATA=directory PROVIDER=context ARGS="--latency 300ms --stall 1% --down"]
-	@go build -C local -buildvcs=false -o ../bin/ ./cmd/sandbox && bin/sandbox $(ARGS)
+sandbox: need-go local/smart/node_modules local/policies/node_modules ## Run a SMART app against a HealthLake on this machine, in a browser [PORT=8100 DATA=directory PROVIDER=context ENV=dev CONTEXT="-c key=value" ARGS="--latency 300ms --stall 1% --down"]
+	@go build -C local -buildvcs=false -o ../bin/ ./cmd/sandbox && bin/sandbox $(CONTEXT) $(ARGS)
 
 demo: need-go ## Run the function against a local identity provider and show what HealthLake would get
 	@go build -C local -buildvcs=false -o ../bin/ ./cmd/demo && bin/demo

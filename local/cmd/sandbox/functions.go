@@ -29,14 +29,33 @@ type functions struct {
 	idle    chan *runtimeapi.Function
 }
 
+// secretOf is the secret's value: what the context says, and the credentials, by their fields.
+func secretOf(cfg config.Config, credentials map[string]string) (string, error) {
+	text, err := json.Marshal(cfg.Document())
+	if err != nil {
+		return "", err
+	}
+	var document map[string]any
+	if err := json.Unmarshal(text, &document); err != nil {
+		return "", err
+	}
+	for field, value := range credentials {
+		document[field] = value
+	}
+	text, err = json.Marshal(document)
+	return string(text), err
+}
+
 // startFunctions starts as many as the deployment provides for, with what it gives them.
-func startFunctions(ctx context.Context, bootstrap string, cfg config.Config) (*functions, error) {
-	document, err := json.Marshal(cfg.Document())
+func startFunctions(
+	ctx context.Context, bootstrap string, cfg config.Config, credentials map[string]string,
+) (*functions, error) {
+	document, err := secretOf(cfg, credentials)
 	if err != nil {
 		return nil, err
 	}
 	f := &functions{secrets: secretsmanager.Start(), idle: make(chan *runtimeapi.Function, cfg.LambdaConcurrentExecutions)}
-	f.secrets.Put(cfg.SecretName, string(document))
+	f.secrets.Put(cfg.SecretName, document)
 	environment := cfg.Environment()
 	environment.SecretID = secretsmanager.ARN(cfg.SecretName)
 	variables := f.secrets.Environment()

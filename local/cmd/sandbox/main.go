@@ -54,12 +54,12 @@ type options struct {
 	port int    // the first of two
 	app  string // client id of the demo app
 	data string // directory with records; empty: the synthetic ones
-	// environment is the one of cdk.context.<environment>.json; empty: none.
-	environment string
+	// assignments are the key=value of the context that win over its files.
+	assignments []string
 	context     bool // the provider of cdk.context.json instead of the sandbox's
 	faults      faults
-	// The function's credentials at that provider, which make deploy takes from the environment too.
-	clientSecret, apiKey string
+	// credentials are the function's at that provider, by their fields in the secret.
+	credentials map[string]string
 }
 
 // faults are what goes wrong at the provider's introspection endpoint.
@@ -72,8 +72,7 @@ type faults struct {
 // parse reads the options: faults from the arguments, the rest from the environment, as make passes them.
 func parse(args []string, getenv func(string) string, stderr io.Writer) (options, error) {
 	o := options{
-		port: 8100, app: cmp.Or(getenv("APP_CLIENT_ID"), "sandbox-app"), data: getenv("DATA"), environment: getenv("ENV"),
-		clientSecret: getenv(contract.ClientSecret.Variable), apiKey: getenv(contract.APIKey.Variable),
+		port: 8100, app: cmp.Or(getenv("APP_CLIENT_ID"), "sandbox-app"), data: getenv("DATA"), credentials: map[string]string{},
 	}
 	if text := getenv("PORT"); text != "" {
 		port, err := strconv.Atoi(text)
@@ -81,6 +80,11 @@ func parse(args []string, getenv func(string) string, stderr io.Writer) (options
 			return o, fmt.Errorf("PORT is %q; want a number from 1024 to 65534", text)
 		}
 		o.port = port
+	}
+	for _, c := range contract.Credentials { // from where make deploy takes them
+		if value := getenv(c.Variable); value != "" {
+			o.credentials[c.Field] = value
+		}
 	}
 	switch text := getenv("PROVIDER"); text {
 	case "", "sandbox":
@@ -100,13 +104,17 @@ func parse(args []string, getenv func(string) string, stderr io.Writer) (options
 		o.faults.Stall = share
 		return err
 	})
+	flags.Func("c", "key=value of the CDK context, wins over its files", func(text string) error {
+		o.assignments = append(o.assignments, text)
+		return nil
+	})
 	flags.BoolVar(&o.faults.Down, "down", false, "the provider closes the connection of each introspection")
 	err := flags.Parse(args)
 	o.faults.Latency = latency.Milliseconds()
 	switch {
 	case err != nil:
 	case flags.NArg() > 0:
-		err = fmt.Errorf("got %q; want -latency, -stall or -down", flags.Arg(0))
+		err = fmt.Errorf("got %q; want -latency, -stall, -down or -c key=value", flags.Arg(0))
 	case *latency < 0 || *latency > time.Minute:
 		err = fmt.Errorf("-latency is %s; want a time up to a minute", *latency)
 	case o.context && o.faults != faults{}:

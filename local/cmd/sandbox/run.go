@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/json"
@@ -16,6 +15,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"healthlake-smart-on-fhir/internal/config"
+	"healthlake-smart-on-fhir/internal/contract"
 	"healthlake-smart-on-fhir/internal/reason"
 	"healthlake-smart-on-fhir/local/functionbinary"
 )
@@ -61,14 +61,12 @@ func run(ctx context.Context, root string, o options, stdout, stderr io.Writer) 
 	if !o.context {
 		s.Issuer = origin(o.port+1) + "/"
 	}
-	cfg, err := s.readContext(root, o.environment)
+	cfg, err := s.readContext(root, o.assignments)
 	if err != nil {
 		return err
 	}
 	if s.Issuer != "" {
-		cfg.ClientSecret = s.ResourceServer.Secret // not in the context: it is another one each time
-	} else {
-		cfg.ClientSecret, cfg.SrvAPIKey = cmp.Or(o.clientSecret, cfg.ClientSecret), cmp.Or(o.apiKey, cfg.SrvAPIKey)
+		o.credentials = map[string]string{contract.ClientSecret.Field: s.ResourceServer.Secret}
 	}
 	if err := checkNode(ctx); err != nil {
 		return err
@@ -99,7 +97,7 @@ func run(ctx context.Context, root string, o options, stdout, stderr io.Writer) 
 	if err := preparing.Wait(); err != nil {
 		return err
 	}
-	functions, err := startFunctions(ctx, bootstrap, cfg)
+	functions, err := startFunctions(ctx, bootstrap, cfg, o.credentials)
 	if err != nil {
 		return err
 	}

@@ -29,11 +29,7 @@ var ofTheProvider = []string{
 }
 
 // readContext reads the context as a deployment does, puts the sandbox's provider into it, and checks it.
-func (s *settings) readContext(root, environment string) (config.Config, error) {
-	var assignments []string
-	if environment != "" {
-		assignments = append(assignments, config.KeyEnv+"="+environment)
-	}
+func (s *settings) readContext(root string, assignments []string) (config.Config, error) {
 	project, err := cdkcontext.Read(root, assignments)
 	if err != nil {
 		return config.Config{}, err

@@ -1,4 +1,4 @@
-// HealthLake's front: discovery, the function's verdict, the role's policies, the scopes, and then the records.
+// HealthLake's front: discovery, the function's verdict, the scopes, the role's policies, and then the records.
 import { FhirRouter, makeSimpleRequest } from '@medplum/fhir-router'
 import { capabilityStatement } from './capabilities.js'
 import { usersPatients } from './finegrained.js'
@@ -66,13 +66,13 @@ export function healthLake({ base, datastore, repository, invokeURL, mayRole, re
       datastoreTypeVersion: 'R4', datastoreName: datastore.name,
     })
     const { authPayload: claims, iamRoleARN } = line.call.response
-    if (!(await mayRole(iamRoleARN, operation.name))) {
-      throw new Refusal('the role', 'forbidden', `${iamRoleARN} may not healthlake:${operation.name}.`)
-    }
     const scopes = granted(claims.scope, datastore.strategy)
     if (scopes.length === 0) throw new Refusal('the scopes', 'forbidden', 'The token has no scope for FHIR resources.')
     if (operation.permission && !conceivable(scopes, operation.permission, operation.type)) {
       throw new Refusal('the scopes', 'forbidden', `None of the token's scopes permits this on ${operation.type}.`)
+    }
+    if (!(await mayRole(iamRoleARN, operation.name))) {
+      throw new Refusal('the role', 'forbidden', `${iamRoleARN} may not healthlake:${operation.name}.`)
     }
     if (!operation.served) throw notHere(operation.name)
     const facts = {

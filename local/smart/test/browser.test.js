@@ -75,7 +75,7 @@ test('standalone launch: log in, pick a patient, see the chart, page on', async 
 test('an app that may read is refused a write, and another patient', async () => {
   const page = await open(sandbox.app)
   await launch(page, { person: 'Dr. Lena Brandt', patient: 'Arthur Finch' })
-  assert.match(await refused(page, '#write'), /^Refused: change the birth date.*Role-for-HealthLake-Read may not healthlake:UpdateResource.*403/)
+  assert.match(await refused(page, '#write'), /^Refused: change the birth date.*None of the token's scopes permits this on Patient.*403/)
   await page.click('#other')
   await page.waitForSelector('#tried p:has-text("nora-lindqvist")')
   assert.match(await page.textContent('#tried p'), /^Refused: read Patient\/nora-lindqvist.*403/)

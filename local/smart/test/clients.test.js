@@ -145,12 +145,37 @@ test('what a token does not cover is refused, and who refused it is on the reque
   await reader.cancel()
   const lines = text.split('\n\n').filter(Boolean).map((line) => JSON.parse(line.replace(/^data: /, '')))
   const of = (test) => lines.find(test)
-  assert.equal(of((l) => l.operation === 'DeleteResource' && l.status === 403).refusedBy, 'the role')
+  assert.equal(of((l) => l.operation === 'DeleteResource' && l.status === 403).refusedBy, 'the scopes')
+  assert.equal(of((l) => l.operation === 'StartFHIRExportJobWithGet').refusedBy, 'the role')
   assert.equal(of((l) => l.operation === 'SearchWithGet' && l.path === 'Observation' && l.status === 403).refusedBy, 'the scopes')
   const madeUp = of((l) => l.status === 401 && l.event?.bearerToken === '<7 characters>')
   assert.equal(madeUp.reason, 'inactive')
   assert.match(madeUp.fix, /Get a new token/)
   assert.ok(!text.includes(reading))
+})
+
+test('a search by POST', async () => {
+  const response = await fetch(`${sandbox.base}Observation/_search`, {
+    method: 'POST', headers: { Authorization: `Bearer ${await backend('system/*.rs')}` }, body: new URLSearchParams({ patient: 'maria-lopez', category: 'laboratory', _count: '3' }),
+  })
+  const bundle = await response.json()
+  assert.equal(bundle.total, 4)
+  assert.equal(bundle.entry.length, 3)
+  assert.match(bundle.link[1].url, /Observation\?.*_offset=3$/)
+})
+
+test('with healthLakeAccess read-only, the role refuses what the scopes permit', async () => {
+  const other = await startSandbox({ args: ['-c', 'healthLakeAccess=read-only'] })
+  try {
+    const client = clientsOf(other)
+    const token = await client.backend('system/*.cruds')
+    assert.equal((await client.fhir(token, 'Patient/maria-lopez')).status, 200)
+    const refused = await client.fhir(token, 'Patient/maria-lopez', { method: 'DELETE' })
+    assert.equal(refused.status, 403)
+    assert.match(refused.body.issue[0].diagnostics, /Role-for-HealthLake may not healthlake:DeleteResource/)
+  } finally {
+    await other.stop()
+  }
 })
 
 test('fhirclient in Node: standalone launch', async () => {
