@@ -45,26 +45,34 @@ func open(ctx context.Context, cfg config.Config) (deployment, error) {
 	return deployment{cfg, cfg.Names().Function, secretsmanager.NewFromConfig(connection), lambda.NewFromConfig(connection)}, nil
 }
 
-// document reads the secret. Every field is kept, those included that only later versions of this project know.
-func (d deployment) document(ctx context.Context) (map[string]json.RawMessage, error) {
+// document reads the secret. Every field is kept, those included that only later versions of this project know. version is the
+// id of what was read.
+func (d deployment) document(ctx context.Context) (document map[string]json.RawMessage, version string, err error) {
 	got, err := d.secrets.GetSecretValue(ctx, &secretsmanager.GetSecretValueInput{SecretId: &d.cfg.SecretName})
 	switch {
 	case awsaccess.IsCode(err, "ResourceNotFoundException"):
-		return nil, fmt.Errorf("there is no secret %s in region %s; deploy first, or correct secretName", d.cfg.SecretName, d.cfg.Region)
+		return nil, "", fmt.Errorf("there is no secret %s in region %s; deploy first, or correct secretName", d.cfg.SecretName, d.cfg.Region)
 	case awsaccess.IsCode(err, "AccessDeniedException"):
-		return nil, fmt.Errorf("these credentials may not read the secret %s: only the roles and users in secretAdmins may. Add yours "+
+		return nil, "", fmt.Errorf("these credentials may not read the secret %s: only the roles and users in secretAdmins may. Add yours "+
 			"there and deploy, or use one of them", d.cfg.SecretName)
 	case err != nil:
-		return nil, awsaccess.Explain(err)
+		return nil, "", awsaccess.Explain(err)
 	}
-	var document map[string]json.RawMessage
 	if err := json.Unmarshal([]byte(aws.ToString(got.SecretString)), &document); err != nil || document == nil {
-		return nil, fmt.Errorf("the value of the secret %s is not a JSON object; correct it in the Secrets Manager console", d.cfg.SecretName)
+		return nil, "", fmt.Errorf("the value of the secret %s is not a JSON object; correct it in the Secrets Manager console", d.cfg.SecretName)
 	}
-	return document, nil
+	return document, aws.ToString(got.VersionId), nil
 }
 
-func (d deployment) write(ctx context.Context, text []byte) error {
+// write stores a value in the place of the version that it was made from. Secrets Manager has no conditional write, so another
+// change could still be lost in the milliseconds before this one.
+func (d deployment) write(ctx context.Context, text []byte, version string) error {
+	switch _, now, err := d.document(ctx); {
+	case err != nil:
+		return err
+	case now != version:
+		return fmt.Errorf("somebody else changed the secret %s meanwhile, so nothing was changed; run this again", d.cfg.SecretName)
+	}
 	_, err := d.secrets.PutSecretValue(ctx, &secretsmanager.PutSecretValueInput{
 		SecretId: &d.cfg.SecretName, SecretString: aws.String(string(text)),
 	})
@@ -81,7 +89,9 @@ func tryDocument(ctx context.Context, cfg config.Config, bundle string, text []b
 	if err != nil {
 		return false, fmt.Errorf("authCaBundle: %w", err)
 	}
-	checker, err := checktoken.New(cfg.Environment(), httpclient.NewTransport(roots), time.Now)
+	environment := cfg.Environment()
+	environment.MoreIssuers = nil // they are shown no credential, and must not stop the change of one
+	checker, err := checktoken.New(environment, httpclient.NewTransport(roots), time.Now)
 	if err != nil {
 		return false, err
 	}

@@ -23,6 +23,7 @@ import (
 	"time"
 
 	"healthlake-smart-on-fhir/internal/cdkcontext"
+	"healthlake-smart-on-fhir/internal/clientauth"
 	"healthlake-smart-on-fhir/internal/config"
 	"healthlake-smart-on-fhir/internal/contract"
 	"healthlake-smart-on-fhir/internal/secret"
@@ -67,7 +68,7 @@ func (p process) run(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	document, err := d.document(ctx)
+	document, version, err := d.document(ctx)
 	if err != nil {
 		return err
 	}
@@ -79,10 +80,13 @@ func (p process) run(ctx context.Context, args []string) error {
 		p.say("The secret %s has this value already. Nothing was changed.", cfg.SecretName)
 		return nil
 	}
+	if err := checkUsed(cfg.IntrospectionAuth, text, changed); err != nil {
+		return err
+	}
 	if err := p.try(ctx, dir, cfg, text, what); err != nil {
 		return err
 	}
-	if err := d.write(ctx, text); err != nil {
+	if err := d.write(ctx, text, version); err != nil {
 		return err
 	}
 	p.say("Changed %s in the secret %s; the other fields are as they were.", what, cfg.SecretName)
@@ -104,6 +108,25 @@ func amend(document map[string]json.RawMessage, changed map[string]string) (what
 	}
 	text, err = json.Marshal(document)
 	return strings.Join(names, ", "), text, err
+}
+
+// checkUsed fails for a credential that the function would not show to the provider: nobody could say whether it works.
+func checkUsed(method clientauth.Method, text []byte, changed map[string]string) error {
+	var document contract.Document
+	_ = json.Unmarshal(text, &document) // what is wrong with it is found when it is tried
+	method = method.Resolve(document.APIKey != "", document.ClientSecret != "")
+	needs := map[string]clientauth.Need{
+		contract.ClientSecret.Field:     method.NeedsClientSecret(),
+		contract.APIKey.Field:           method.NeedsAPIKey(),
+		contract.ClientPrivateKey.Field: method.NeedsPrivateKey(),
+	}
+	for _, name := range slices.Sorted(maps.Keys(changed)) {
+		if needs[name] == clientauth.Unused {
+			return fmt.Errorf("the function authenticates by %s (%s), which does not use %s, so nothing was changed; leave that out",
+				method, config.KeyIntrospectionAuth, name)
+		}
+	}
+	return nil
 }
 
 // read reads the context.
@@ -181,9 +204,28 @@ func (p process) settle(ctx context.Context, d deployment, what string) error {
 	default:
 		p.say("The function asked the provider with it, and was accepted.")
 	}
-	p.say("\nThe old %s may be withdrawn at the provider now.\nSo that no later deploy writes the old one back, deploy the new one "+
-		"once:\n  %s make deploy%s", what, p.variables(), environment(d.cfg.Env))
+	p.say("\nThe old %s may be withdrawn at the provider now.\nSo that no later deploy writes the old one back:", what)
+	p.advise(d.cfg)
 	return nil
+}
+
+// advise says where else the new values belong. A deploy takes a credential from the context, and from the environment only where
+// the context has none.
+func (p process) advise(cfg config.Config) {
+	inContext := map[string]string{contract.ClientSecret.Key: cfg.ClientSecret, contract.APIKey.Key: cfg.SrvAPIKey}
+	var variables []string
+	for _, c := range contract.Credentials {
+		switch {
+		case p.getenv(c.Variable) == "":
+		case inContext[c.Key] != "":
+			p.say("  change %s in the context, or the secret that it refers to", c.Key)
+		default:
+			variables = append(variables, c.Variable+"=…")
+		}
+	}
+	if len(variables) > 0 {
+		p.say("  %s make deploy%s", strings.Join(variables, " "), environment(cfg.Env))
+	}
 }
 
 // environment is how make is told of one.
@@ -192,17 +234,6 @@ func environment(name string) string {
 		return ""
 	}
 	return " ENV=" + name
-}
-
-// variables are those that the command got, without their values.
-func (p process) variables() string {
-	var list []string
-	for _, c := range contract.Credentials {
-		if p.getenv(c.Variable) != "" {
-			list = append(list, c.Variable+"=…")
-		}
-	}
-	return strings.Join(list, " ")
 }
 
 func (p process) say(format string, args ...any) {

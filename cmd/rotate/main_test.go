@@ -17,10 +17,14 @@ import (
 
 const previous, next = "0ld-s3cret", "n3w-s3cret"
 
-// deployed is a project with a deployment whose secret holds previous, and a provider that accepts both.
-func deployed(t *testing.T) (s *awstest.Server, dir string) {
+// deployed is a project with a deployment whose secret holds previous, and a provider that accepts both. asked is called when the
+// provider is asked.
+func deployed(t *testing.T, asked ...func(*awstest.Server)) (s *awstest.Server, dir string) {
 	t.Helper()
 	idp := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		for _, call := range asked {
+			call(s)
+		}
 		if _, password, _ := r.BasicAuth(); password != previous && password != next {
 			w.WriteHeader(http.StatusUnauthorized)
 			return
@@ -51,7 +55,7 @@ func deployed(t *testing.T) (s *awstest.Server, dir string) {
 }
 
 func secretValue(document string) string {
-	text, _ := json.Marshal(map[string]string{"SecretString": document})
+	text, _ := json.Marshal(map[string]string{"SecretString": document, "VersionId": fmt.Sprint(len(document))})
 	return string(text)
 }
 
@@ -84,7 +88,7 @@ Waiting 65 seconds, until every instance of p-checkToken has read it …
 The function asked the provider with it, and was accepted.
 
 The old client_secret may be withdrawn at the provider now.
-So that no later deploy writes the old one back, deploy the new one once:
+So that no later deploy writes the old one back:
   CLIENT_SECRET=… make deploy
 `
 	if printed != want || waited != 65*time.Second {
@@ -104,7 +108,7 @@ So that no later deploy writes the old one back, deploy the new one once:
 		t.Errorf("%d fields, want 10: %v", len(has), has)
 	}
 	if calls := s.Calls(); !slices.Equal(calls, []string{"sts GetCallerIdentity", "secretsmanager GetSecretValue",
-		"secretsmanager PutSecretValue", "lambda Invoke"}) {
+		"secretsmanager GetSecretValue", "secretsmanager PutSecretValue", "lambda Invoke"}) {
 		t.Errorf("calls %q", calls)
 	}
 }
@@ -120,6 +124,7 @@ func TestNothingWritten(t *testing.T) {
 		"no value":      {nil, nil, nil, "nothing to change: give the new value, for example CLIENT_SECRET=… make rotate"},
 		"refused":       {nil, map[string]string{"CLIENT_SECRET": "typo"}, nil, "the new client_secret does not work, so nothing was changed: "},
 		"silent":        {nil, map[string]string{"CLIENT_SECRET": next}, []string{"-c", "authEndpointIntrospect=http://127.0.0.1:1/x"}, "so nothing was changed"},
+		"unused":        {nil, map[string]string{"CLIENT_SECRET": next, "SRV_API_KEY": next}, nil, "basic (introspectionAuth), which does not use api_key"},
 		"jwt":           {nil, map[string]string{"CLIENT_SECRET": next}, []string{"-c", "tokenValidation=jwt"}, "tokenValidation is jwt"},
 		"context":       {nil, map[string]string{"CLIENT_SECRET": next}, []string{"-c", "region="}, "region: got \"\", want a region with HealthLake"},
 		"unknown":       {nil, map[string]string{"CLIENT_SECRET": next}, []string{"-c", "env=dev"}, `env: got "dev"`},
@@ -150,6 +155,16 @@ func TestNothingWritten(t *testing.T) {
 			}
 		})
 	}
+	t.Run("changed meanwhile", func(t *testing.T) {
+		s, dir := deployed(t, func(s *awstest.Server) {
+			s.Respond("secretsmanager GetSecretValue", secretValue(`{"client_secret":"somebody else's"}`))
+		})
+		_, _, err := rotate(t, dir, map[string]string{"CLIENT_SECRET": next})
+		if err == nil || !strings.Contains(err.Error(), "somebody else changed the secret S meanwhile") ||
+			s.Body("secretsmanager PutSecretValue") != "" {
+			t.Errorf("got %v, wrote %s", err, s.Body("secretsmanager PutSecretValue"))
+		}
+	})
 	t.Run("the same value", func(t *testing.T) {
 		s, dir := deployed(t)
 		printed, _, err := rotate(t, dir, map[string]string{"CLIENT_SECRET": previous})
@@ -171,6 +186,25 @@ func TestFunctionAfterwards(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "the function reports idp_unauthorized; keep the old client_secret") ||
 		strings.Contains(printed, "withdrawn") {
 		t.Errorf("%v\n%s", err, printed)
+	}
+}
+
+// A deploy does not look at the environment where the context has the credential.
+func TestCredentialInContext(t *testing.T) {
+	_, dir := deployed(t)
+	printed, _, err := rotate(t, dir, map[string]string{"CLIENT_SECRET": next}, "-c", "clientSecret={{resolve:secretsmanager:own:SecretString:x}}")
+	if err != nil || !strings.HasSuffix(printed, "writes the old one back:\n  change clientSecret in the context, or the secret that it refers to\n") {
+		t.Errorf("%v\n%s", err, printed)
+	}
+}
+
+// The keys of other issuers have nothing to do with the credential.
+func TestOtherIssuerIsDown(t *testing.T) {
+	_, dir := deployed(t)
+	_, _, err := rotate(t, dir, map[string]string{"CLIENT_SECRET": next}, "-c",
+		`moreIssuers=[{"issuer":"https://127.0.0.1:1","jwks":"https://127.0.0.1:1/jwks","requiredAudience":["x"]}]`)
+	if err != nil {
+		t.Error(err)
 	}
 }
 
