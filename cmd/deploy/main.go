@@ -150,10 +150,9 @@ func parameterValues(s stack, before template, lookup func(string) (string, bool
 		value, set := lookup(variable)
 		_, deployed := before.Parameters[name]
 		if set && name == contract.ClientPrivateKey.Parameter {
-			if _, err := clientauth.ParseKey(value); err != nil {
-				return nil, nil, fmt.Errorf("%s: %w; make client-key makes one", variable, err)
+			if value, err = privateKeyParameter(value); err != nil {
+				return nil, nil, fmt.Errorf("%s: %w", variable, err)
 			}
-			value = contract.EscapeJSON(value)
 		}
 		switch {
 		case set:
@@ -166,4 +165,17 @@ func parameterValues(s stack, before template, lookup func(string) (string, bool
 		}
 	}
 	return values, kept, nil
+}
+
+// privateKeyParameter is a private key as the stack's parameter takes it.
+func privateKeyParameter(text string) (string, error) {
+	if _, err := clientauth.ParseKey(text); err != nil {
+		return "", fmt.Errorf("%w; make client-key makes one", err)
+	}
+	escaped := contract.EscapeJSON(text)
+	if len(escaped) > contract.MaxParameter {
+		return "", fmt.Errorf("the key has %d bytes, want at most %d, CloudFormation's limit for a parameter; use an EC key, or RSA of at "+
+			"most 4096 bits", len(escaped), contract.MaxParameter)
+	}
+	return escaped, nil
 }

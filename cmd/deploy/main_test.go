@@ -15,6 +15,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/go-jose/go-jose/v4"
+
 	"healthlake-smart-on-fhir/cmd/internal/awstest"
 )
 
@@ -201,6 +203,11 @@ func TestPrivateKey(t *testing.T) {
 		}
 
 		_ = os.Remove("cdk.json")
+		t.Setenv("CLIENT_PRIVATE_KEY", `{"comment":"`+strings.Repeat("x", 4096)+`",`+jwk(t, key)[1:])
+		err = run(t.Context(), nil, io.Discard, io.Discard)
+		if err == nil || !strings.Contains(err.Error(), "CloudFormation's limit for a parameter") {
+			t.Errorf("%s: a long key: %v", name, err)
+		}
 		t.Setenv("CLIENT_PRIVATE_KEY", text[:len(text)/2])
 		err = run(t.Context(), nil, io.Discard, io.Discard)
 		if err == nil || !strings.Contains(err.Error(), "CLIENT_PRIVATE_KEY: ") || strings.Contains(err.Error(), "MI") {
@@ -210,6 +217,15 @@ func TestPrivateKey(t *testing.T) {
 			t.Error("deployed with half of a key")
 		}
 	}
+}
+
+func jwk(t *testing.T, key *ecdsa.PrivateKey) string {
+	t.Helper()
+	text, err := jose.JSONWebKey{Key: key}.MarshalJSON()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
 }
 
 func TestReplacementStopsDeploy(t *testing.T) {

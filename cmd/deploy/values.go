@@ -117,8 +117,12 @@ func givenValues(args []string, stackName string) (values map[string]string, kee
 		}
 		values[name] = value
 	}
-	keeps = !slices.Contains(args, "--no-previous-parameters") && !slices.Contains(args, "--previous-parameters=false")
-	return values, keeps
+	// The option has many spellings ("--previous-parameters false", "--previousParameters=no"), and the default needs none.
+	mentioned := slices.ContainsFunc(args, func(arg string) bool {
+		arg = strings.ToLower(arg)
+		return strings.HasPrefix(arg, "--no-previous") || strings.HasPrefix(arg, "--previous")
+	})
+	return values, !mentioned
 }
 
 // options are parameters as cdk deploy takes them.
