@@ -47,8 +47,8 @@ func checkSecret(ctx context.Context, client secretsManager, s stack, before dep
 		return nil
 	}
 	return fmt.Errorf("this deploy would write the secret %s again, with the credentials of its last deploy (%s), but the secret was "+
-		"changed since (%s), perhaps by make rotate; give the credentials that it has now: %s make deploy", name,
-		before.updated.UTC().Format(time.DateTime), changed.UTC().Format(time.DateTime), strings.Join(kept, "=… ")+"=…")
+		"changed since (%s), perhaps by make rotate; give the credentials that it has now in %s, and run this again", name,
+		before.updated.UTC().Format(time.DateTime), changed.UTC().Format(time.DateTime), strings.Join(kept, " and "))
 }
 
 // rewritten is the name of the secret whose text differs in the two templates, "" if there is none.

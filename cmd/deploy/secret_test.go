@@ -22,8 +22,8 @@ func TestRotatedCredentialsStay(t *testing.T) {
 		want          string // in the error; "" for none
 		says          string
 	}{
-		"rotated":           {"a", "b", time.Hour, nil, "this deploy would write the secret SOF-HL again, with the credentials of its last deploy (2026-01-02 03:00:00), but the secret was changed since (2026-01-02 04:00:00), perhaps by make rotate; give the credentials that it has now: CLIENT_SECRET=… SRV_API_KEY=… make deploy", ""},
-		"one given":         {"a", "b", time.Hour, map[string]string{"CLIENT_SECRET": "x"}, ": SRV_API_KEY=… make deploy", ""},
+		"rotated":           {"a", "b", time.Hour, nil, "this deploy would write the secret SOF-HL again, with the credentials of its last deploy (2026-01-02 03:00:00), but the secret was changed since (2026-01-02 04:00:00), perhaps by make rotate; give the credentials that it has now in CLIENT_SECRET and SRV_API_KEY, and run this again", ""},
+		"one given":         {"a", "b", time.Hour, map[string]string{"CLIENT_SECRET": "x"}, "has now in SRV_API_KEY, and run this again", ""},
 		"all given":         {"a", "b", time.Hour, map[string]string{"CLIENT_SECRET": "x", "SRV_API_KEY": ""}, "", ""},
 		"same text":         {"a", "a", time.Hour, nil, "", ""},
 		"by the deploy":     {"a", "b", time.Minute, nil, "", ""},

@@ -178,6 +178,9 @@ func (c *commandCheck) command(ctx context.Context, args []string, run interp.Ex
 	case "make":
 		return c.make(args[1:])
 	case "npx", "cdk":
+		if program == "npx" && args[1] != "cdk" { // a package that is not the project's
+			return nil
+		}
 		return c.cdk(slices.DeleteFunc(slices.Clone(args), func(arg string) bool { return arg == "npx" || arg == "cdk" }))
 	case "aws":
 		output := "2026-01-02T03:04:05 {\"msg\":\"checkToken\"}\n"
