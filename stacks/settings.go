@@ -91,8 +91,9 @@ func newSettingsFunction(scope constructs.Construct, props DatastoreProps, datas
 		Runtime:      awslambda.Runtime_PROVIDED_AL2023(),
 		Architecture: architecture(cfg),
 		// Without version and commit, which would make a new function of each commit that does not concern it.
-		Bundling:   bundlingOptions(Source{}),
-		MemorySize: jsii.Number(settingsMemory),
+		Bundling:    bundlingOptions(Source{}),
+		Environment: &map[string]*string{contract.IdpLambdaARN: jsii.String(props.Config.Names().AliasARN)},
+		MemorySize:  jsii.Number(settingsMemory),
 		// HealthLake carries out one update at a time, and the function waits for another one's end.
 		Timeout:               awscdk.Duration_Minutes(jsii.Number(10)),
 		Role:                  role,

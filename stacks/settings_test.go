@@ -119,6 +119,7 @@ func TestSettingsFunction(t *testing.T) {
 			"Architectures": ["`+cfg.LambdaArchitecture+`"],
 			"MemorySize": 128,
 			"Timeout": 600,
+			"Environment": {"Variables": {"IDP_LAMBDA_ARN": "`+cfg.Names().AliasARN+`"}},
 			"Role": "arn:aws:iam::`+cfg.Account+`:role/`+cfg.Prefix+`Settings-Role",
 			"LoggingConfig": {
 				"LogGroup": {"Ref": "`+logs+`"},

@@ -37,6 +37,8 @@ const (
 	ApplyParameter = "ApplySettings"
 	// DatastoreOutput is the output of the datastore's stack that has the datastore's id.
 	DatastoreOutput = "DatastoreId"
+	// IdpLambdaARN is the environment variable of the function behind it with the one function that may check tokens.
+	IdpLambdaARN = "IDP_LAMBDA_ARN"
 	// MaxParameter is CloudFormation's limit for a parameter's value, in bytes (User Guide, "CloudFormation quotas").
 	MaxParameter = 4096
 )

@@ -2,6 +2,7 @@ package datastoresettings
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"time"
 
@@ -21,13 +22,15 @@ const respond = 15 * time.Second
 // Handler handles the events of the custom resource. Its properties are contract.DatastoreProperties.
 type Handler struct {
 	client client
+	idp    string                                     // the ARN of the function that checks tokens
 	sleep  func(context.Context, time.Duration) error // ctx's error if ctx ends first
 	log    *slog.Logger
 }
 
-// NewHandler returns a handler that logs one line for each event.
-func NewHandler(cfg aws.Config, log *slog.Logger) *Handler {
-	return &Handler{client: healthlake.NewFromConfig(cfg), sleep: sleep, log: log}
+// NewHandler returns a handler that logs one line for each event. It never has another function check tokens than idp, an ARN:
+// whoever may invoke the handler must not thereby decide who gets to the records.
+func NewHandler(cfg aws.Config, idp string, log *slog.Logger) *Handler {
+	return &Handler{client: healthlake.NewFromConfig(cfg), idp: idp, sleep: sleep, log: log}
 }
 
 // Handle is a cfn.CustomResourceFunction. Its error is what CloudFormation shows to who deploys.
@@ -39,7 +42,11 @@ func (h *Handler) Handle(ctx context.Context, event cfn.Event) (id string, data 
 	}
 	started := time.Now()
 	asked, err := read(event)
-	if err == nil && len(asked.changes) > 0 {
+	switch {
+	case err != nil || len(asked.changes) == 0:
+	case asked.wanted.IdpLambdaArn != h.idp:
+		err = errOtherFunction
+	default:
 		err = h.change(ctx, asked.datastoreID, asked.wanted)
 	}
 	line := h.log.With("request", event.RequestType, "datastore_id", asked.datastoreID, "changes", asked.changes,
@@ -51,6 +58,8 @@ func (h *Handler) Handle(ctx context.Context, event cfn.Event) (id string, data 
 	}
 	return physicalID, nil, err
 }
+
+var errOtherFunction = errors.New("IdpLambdaArn is not the function of this deployment; if CloudFormation sent this, deploy again by make deploy")
 
 func sleep(ctx context.Context, d time.Duration) error {
 	select {

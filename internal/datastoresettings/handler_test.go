@@ -104,7 +104,7 @@ func respondsTo(t *testing.T, l *healthLake, event cfn.Event, pauses int) (respo
 	handler := NewHandler(aws.Config{
 		Region: "us-east-1", BaseEndpoint: aws.String(api.URL), RetryMaxAttempts: 1,
 		Credentials: credentials.NewStaticCredentialsProvider("AKIDTEST", "secret", ""),
-	}, slog.New(slog.NewJSONHandler(&lines, nil)))
+	}, "arn:live", slog.New(slog.NewJSONHandler(&lines, nil)))
 	handler.sleep = func(context.Context, time.Duration) error {
 		if pauses--; pauses < 0 {
 			return context.DeadlineExceeded
@@ -236,13 +236,25 @@ func TestUnknownDatastore(t *testing.T) {
 	}
 }
 
+// Whoever may invoke the function can send it any event.
+func TestOtherFunction(t *testing.T) {
+	l := &healthLake{datastore: has("a", "https://a/t")}
+	forged := properties()
+	forged["IdpLambdaArn"] = "arn:evil"
+	response, _ := respondsTo(t, l, cfn.Event{RequestType: cfn.RequestUpdate,
+		ResourceProperties: forged, OldResourceProperties: properties()}, 0)
+	if response.Status != cfn.StatusFailed || !strings.Contains(response.Reason, "not the function of this deployment") || len(l.calls) > 0 {
+		t.Errorf("%+v after %q", response, l.calls)
+	}
+}
+
 // There must be time left to tell CloudFormation.
 func TestEndsBeforeLambdaDoes(t *testing.T) {
 	l := &healthLake{datastore: has("a", "https://a/t"), statuses: slices.Repeat([]string{"UPDATING"}, 100), t: t}
 	api := httptest.NewServer(l)
 	defer api.Close()
 	handler := NewHandler(aws.Config{Region: "us-east-1", BaseEndpoint: aws.String(api.URL),
-		Credentials: credentials.NewStaticCredentialsProvider("AKIDTEST", "secret", "")}, slog.New(slog.DiscardHandler))
+		Credentials: credentials.NewStaticCredentialsProvider("AKIDTEST", "secret", "")}, "arn:live", slog.New(slog.DiscardHandler))
 	ctx, cancel := context.WithTimeout(t.Context(), respond)
 	defer cancel()
 	_, _, err := handler.Handle(ctx, cfn.Event{RequestType: cfn.RequestCreate, ResourceProperties: with("https://b/t")})

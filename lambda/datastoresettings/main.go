@@ -13,6 +13,7 @@ import (
 	"github.com/aws/aws-lambda-go/lambda"
 	"github.com/aws/aws-sdk-go-v2/config"
 
+	"healthlake-smart-on-fhir/internal/contract"
 	"healthlake-smart-on-fhir/internal/datastoresettings"
 )
 
@@ -24,5 +25,5 @@ func main() {
 		log.Error("start", "error", err.Error())
 		os.Exit(1)
 	}
-	lambda.Start(cfn.LambdaWrap(datastoresettings.NewHandler(cfg, log).Handle))
+	lambda.Start(cfn.LambdaWrap(datastoresettings.NewHandler(cfg, os.Getenv(contract.IdpLambdaARN), log).Handle))
 }
