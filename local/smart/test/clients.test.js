@@ -1,6 +1,9 @@
 // Clients that know nothing of the sandbox: openid-client, fhirclient in Node, and plain HTTP.
 import assert from 'node:assert/strict'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
 import { after, before, test } from 'node:test'
 import fhirclient from 'fhirclient'
 import * as oidc from 'openid-client'
@@ -12,7 +15,7 @@ before(async () => {
   sandbox = await startSandbox();
   ({ discover, tokens, backend, fhir } = clientsOf(sandbox))
 })
-after(() => sandbox.stop())
+after(async () => assert.equal(await sandbox.stop(), 0, 'the status after SIGTERM'))
 
 test('discovery, PKCE, ID token, launch context, refresh and revocation', async () => {
   const { config, response } = await tokens({
@@ -175,6 +178,26 @@ test('with healthLakeAccess read-only, the role refuses what the scopes permit',
     assert.match(refused.body.issue[0].diagnostics, /Role-for-HealthLake may not healthlake:DeleteResource/)
   } finally {
     await other.stop()
+  }
+})
+
+test('one\'s own records, and a provider that is down', async () => {
+  const directory = await mkdtemp(path.join(tmpdir(), 'sandbox-'))
+  await writeFile(path.join(directory, 'people.ndjson'), [
+    { resourceType: 'Practitioner', id: 'own', name: [{ family: 'Doctor' }] },
+    { resourceType: 'Patient', id: 'mine', generalPractitioner: [{ reference: 'Practitioner/own' }] },
+  ].map((resource) => JSON.stringify(resource)).join('\n'))
+  const other = await startSandbox({ args: ['--down'], env: { DATA: directory } })
+  try {
+    const client = clientsOf(other)
+    const { response } = await client.tokens({ scope: 'launch/patient patient/*.rs', account: 'practitioner-own' })
+    assert.equal(response.patient, 'mine')
+    const refused = await client.fhir(response.access_token, 'Patient/mine')
+    assert.equal(refused.status, 500)
+    assert.match(refused.body.issue[0].diagnostics, /idp_unreachable/)
+  } finally {
+    await other.stop()
+    await rm(directory, { recursive: true })
   }
 })
 
