@@ -37,7 +37,7 @@ $(EVENT_GOALS): ; @:
 invoke: need-go ## Run one event through the function [EVENT=events/search.json]
 	@go build -C local -buildvcs=false -o ../bin/ ./cmd/invoke && bin/invoke "$(or $(EVENT_GOALS),$(EVENT))"
 
-preflight: need-go ## Check cdk.context.json against the provider and AWS before a deploy [ENV=dev ARGS="--write --offline" CLIENT_SECRET SRV_API_KEY CLIENT_PRIVATE_KEY]
+preflight: need-go ## Check cdk.context.json against the provider and AWS before a deploy [ENV=dev ARGS="--write --offline --from-lambda" CLIENT_SECRET SRV_API_KEY CLIENT_PRIVATE_KEY]
 	@go build -buildvcs=false -o bin/ ./cmd/preflight && bin/preflight $(CONTEXT) $(ARGS)
 
 synth: bin/deploy ## Write the CloudFormation templates to cdk.out [ENV=dev]

@@ -17,6 +17,7 @@ import (
 
 	"healthlake-smart-on-fhir/cmd/preflight/internal/account"
 	"healthlake-smart-on-fhir/cmd/preflight/internal/checklist"
+	"healthlake-smart-on-fhir/cmd/preflight/internal/inside"
 	"healthlake-smart-on-fhir/cmd/preflight/internal/provider"
 	"healthlake-smart-on-fhir/internal/cdkcontext"
 	"healthlake-smart-on-fhir/internal/config"
@@ -82,7 +83,7 @@ func (p process) run(ctx context.Context, args []string) int {
 	if o.json {
 		err = l.JSON(p.stdout, w.changes, response)
 	} else {
-		err = print(p.stdout, l, w, project.Environment, response)
+		err = print(p.stdout, l, w, response, o.nextStep(l, project.Environment))
 	}
 	if err != nil {
 		p.complain(err)
@@ -108,6 +109,14 @@ func (p process) check(
 		skipAll(l, "the context has errors")
 		return nil
 	}
+	if o.fromLambda {
+		if connection, problem := account.Open(ctx, cfg, l); problem == "" {
+			inside.Check(ctx, connection, cfg, l)
+		} else {
+			l.Fail("function", "not called: "+problem, "use credentials of account "+cfg.Account+" that may invoke the function")
+		}
+		return nil
+	}
 	metadata(cfg, l)
 	if o.offline {
 		provider.Offline(l, "offline")
@@ -126,6 +135,15 @@ func (p process) checkProvider(
 		Secrets: provider.SecretsFrom(p.getenv), Roots: roots, Calls: o.calls, Reach: p.reach,
 		Withhold: w.withhold(cfg.AuthEndpointIntrospect, o),
 	})
+	if reason := idp.OutOfReach(ctx); reason != "" {
+		const short = "the provider is out of reach"
+		l.Skip("provider", reason)
+		provider.Offline(l, short)
+		if token != "" {
+			l.Skip("token", short)
+		}
+		return nil
+	}
 	idp.Check(ctx, l)
 	if token != "" {
 		endpoint := o.endpoint

@@ -18,6 +18,7 @@ type options struct {
 	write         bool
 	trustNewHosts bool
 	offline       bool
+	fromLambda    bool
 	tokenStdin    bool
 	endpoint      string
 	calls         int
@@ -34,6 +35,7 @@ func (p process) parse(args []string) (options, error) {
 	flags.BoolVar(&o.trustNewHosts, "trust-new-hosts", false,
 		"with --write: send credentials and the token also to a host that only the document names")
 	flags.BoolVar(&o.offline, "offline", false, "check only what needs no network")
+	flags.BoolVar(&o.fromLambda, "from-lambda", false, "have the deployed function say whether it reaches the provider, and nothing else")
 	flags.BoolVar(&o.tokenStdin, "token-stdin", false, "read an access token from standard input and show the response that HealthLake would get")
 	flags.StringVar(&o.endpoint, "datastore-endpoint", "", "the datastore's endpoint, for --token-stdin")
 	flags.IntVar(&o.calls, "calls", 20, "`number` of introspection calls to time")
@@ -54,6 +56,8 @@ func (p process) parse(args []string) (options, error) {
 			return errors.New("--write needs the network")
 		case o.trustNewHosts && !o.write:
 			return errors.New("--trust-new-hosts is for --write")
+		case o.fromLambda && (o.offline || o.write || o.tokenStdin):
+			return errors.New("--from-lambda goes with none of --offline, --write and --token-stdin")
 		case o.offline && o.tokenStdin:
 			return errors.New("--token-stdin needs the network")
 		}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/json"
@@ -10,13 +11,12 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 
 	"healthlake-smart-on-fhir/cmd/internal/awsaccess"
+	"healthlake-smart-on-fhir/cmd/internal/invocation"
 	"healthlake-smart-on-fhir/internal/checktoken"
 	"healthlake-smart-on-fhir/internal/config"
-	"healthlake-smart-on-fhir/internal/contract"
 	"healthlake-smart-on-fhir/internal/httpclient"
 	"healthlake-smart-on-fhir/internal/reason"
 )
@@ -26,10 +26,10 @@ const tryTimeout = 5 * time.Second
 
 // deployment is the deployed secret and function.
 type deployment struct {
-	cfg      config.Config
-	function string
-	secrets  *secretsmanager.Client
-	lambda   *lambda.Client
+	cfg        config.Config
+	function   string
+	secrets    *secretsmanager.Client
+	connection aws.Config
 }
 
 // open connects to AWS. It fails if the credentials belong to another account.
@@ -42,7 +42,7 @@ func open(ctx context.Context, cfg config.Config) (deployment, error) {
 		return deployment{}, fmt.Errorf("the credentials belong to account %s, the context says %s; use credentials of account "+
 			"%[2]s, or correct account", account, cfg.Account)
 	}
-	return deployment{cfg, cfg.Names().Function, secretsmanager.NewFromConfig(connection), lambda.NewFromConfig(connection)}, nil
+	return deployment{cfg, cfg.Names().Function, secretsmanager.NewFromConfig(connection), connection}, nil
 }
 
 // document reads the secret. Every field is kept, those included that only later versions of this project know. version is the
@@ -108,27 +108,14 @@ func tryDocument(ctx context.Context, cfg config.Config, bundle string, text []b
 	return silent, err
 }
 
-// invoke has the function check a made-up token. reason is the word for why it could not decide, "" if it could.
-func (d deployment) invoke(ctx context.Context) (reason string, err error) {
-	event, err := json.Marshal(map[string]string{
-		"datastoreEndpoint": "https://healthlake." + d.cfg.Region + ".amazonaws.com/datastore/rotation/r4/",
-		"bearerToken":       "rotation-" + rand.Text(), "operationName": "rotation",
-	})
-	if err != nil {
+// invoke has the function check a made-up token. word is the reason for why it could not decide, "" if it could.
+func (d deployment) invoke(ctx context.Context) (word string, err error) {
+	result, err := invocation.Check(ctx, d.connection, d.cfg, "rotation-"+rand.Text(), "rotation")
+	switch {
+	case err != nil:
 		return "", err
+	case result.Outcome == reason.OutcomeError:
+		return cmp.Or(result.Reason, "an error"), nil
 	}
-	got, err := d.lambda.Invoke(ctx, &lambda.InvokeInput{
-		FunctionName: &d.function, Qualifier: aws.String(contract.AliasName), Payload: event,
-	})
-	if err != nil {
-		return "", awsaccess.Explain(err)
-	}
-	if got.FunctionError == nil {
-		return "", nil
-	}
-	var failure struct{ ErrorType string }
-	if json.Unmarshal(got.Payload, &failure) != nil || failure.ErrorType == "" {
-		return "an error", nil
-	}
-	return failure.ErrorType, nil
+	return "", nil
 }

@@ -1,6 +1,7 @@
 package contract
 
 import (
+	"net"
 	"net/url"
 	"strings"
 )
@@ -17,4 +18,18 @@ func Origin(address string) string {
 		host = strings.TrimSuffix(host, ":"+defaultPort)
 	}
 	return scheme + "://" + strings.TrimSuffix(host, ":")
+}
+
+// HostPort is the host and port that a URL leads to: idp.example:443 for https://idp.example/introspect. It is "" for what is no
+// absolute URL.
+func HostPort(address string) string {
+	u, err := url.Parse(address)
+	if err != nil || u.Hostname() == "" {
+		return ""
+	}
+	port := u.Port()
+	if port == "" {
+		port = map[string]string{"https": "443", "http": "80"}[strings.ToLower(u.Scheme)]
+	}
+	return net.JoinHostPort(u.Hostname(), port)
 }

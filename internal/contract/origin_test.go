@@ -25,3 +25,14 @@ func TestOrigin(t *testing.T) {
 		}
 	}
 }
+
+func TestHostPort(t *testing.T) {
+	for address, want := range map[string]string{
+		"https://idp.example/oauth2/introspect": "idp.example:443", "https://idp.example:8443/x": "idp.example:8443",
+		"http://localhost/x": "localhost:80", "https://[fd00::1]/x": "[fd00::1]:443", "idp.example/x": "", "": "", "https://%zz/": "",
+	} {
+		if got := contract.HostPort(address); got != want {
+			t.Errorf("%s: got %q, want %q", address, got, want)
+		}
+	}
+}

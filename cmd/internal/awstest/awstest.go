@@ -2,6 +2,7 @@
 package awstest
 
 import (
+	"encoding/base64"
 	"encoding/json"
 	"encoding/xml"
 	"fmt"
@@ -32,6 +33,7 @@ type Server struct {
 type response struct {
 	status int
 	body   string
+	log    string // the last lines of the function's log
 }
 
 // Start starts a server, and makes it the environment's AWS for the test. There are credentials, and no configuration files.
@@ -77,7 +79,13 @@ func NoCredentials(t *testing.T) {
 
 // Respond sets the body of the response to an operation, such as "ssm GetParameter". A third word, as in "cloudformation
 // GetTemplate my-stack", limits it to requests that have the word in their body.
-func (s *Server) Respond(operation, body string) { s.set(operation, response{http.StatusOK, body}) }
+func (s *Server) Respond(operation, body string) { s.set(operation, response{http.StatusOK, body, ""}) }
+
+// RespondInvoke sets what an invocation of a function returns, and the log lines that it leaves. word, which may be empty, limits it
+// to events that have the word in them.
+func (s *Server) RespondInvoke(word, body, log string) {
+	s.set(strings.TrimSpace("lambda Invoke "+word), response{http.StatusOK, body, log})
+}
 
 // Fail has an operation fail with one of AWS's error codes.
 func (s *Server) Fail(operation, code, message string) {
@@ -92,7 +100,7 @@ func (s *Server) Fail(operation, code, message string) {
 	} else {
 		body, _ = json.Marshal(map[string]string{"__type": code, "message": message})
 	}
-	s.set(operation, response{http.StatusBadRequest, string(body)})
+	s.set(operation, response{http.StatusBadRequest, string(body), ""})
 }
 
 func (s *Server) set(operation string, r response) {
@@ -131,6 +139,9 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if operation == "lambda Invoke" && strings.Contains(found.body, `"errorType"`) {
 		w.Header().Set("X-Amz-Function-Error", "Unhandled")
 	}
+	if found.log != "" && r.Header.Get("X-Amz-Log-Type") == "Tail" {
+		w.Header().Set("X-Amz-Log-Result", base64.StdEncoding.EncodeToString([]byte(found.log)))
+	}
 	w.WriteHeader(found.status)
 	_, _ = io.WriteString(w, found.body)
 }
@@ -148,7 +159,7 @@ func (s *Server) find(operation, body string) response {
 	if r, ok := s.responses[operation]; ok {
 		return r
 	}
-	return response{http.StatusNotImplemented, fmt.Sprintf(`{"__type":"NotSetInTest","message":%q}`, operation)}
+	return response{http.StatusNotImplemented, fmt.Sprintf(`{"__type":"NotSetInTest","message":%q}`, operation), ""}
 }
 
 // scope is in the signature: key, date, region, service (IAM User Guide, "Signature Version 4").

@@ -55,27 +55,33 @@ func skipRest(l *checklist.List, reason string) {
 	}
 }
 
-// Check makes all checks. Without any credentials it skips them. qualifier is the CDK's bootstrap qualifier.
-func Check(ctx context.Context, cfg config.Config, qualifier string, l *checklist.List) {
+// Open connects to the account, and adds the row about it. problem is why there is no connection, "" if there is one.
+func Open(ctx context.Context, cfg config.Config, l *checklist.List) (connection aws.Config, problem string) {
 	connection, id, err := awsaccess.Open(ctx, cfg.Region, "")
-	var problem *awsaccess.Error
+	var failure *awsaccess.Error
 	switch {
-	case errors.As(err, &problem) && problem.NoCredentials:
-		l.Skip(checkAccount, problem.Problem+": "+problem.Fix)
-		skipRest(l, problem.Problem)
-		return
-	case errors.As(err, &problem):
-		l.Fail(checkAccount, problem.Problem, problem.Fix)
-		skipRest(l, "the account is not known")
-		return
+	case errors.As(err, &failure) && failure.NoCredentials:
+		l.Skip(checkAccount, failure.Problem+": "+failure.Fix)
+		return connection, failure.Problem
+	case errors.As(err, &failure):
+		l.Fail(checkAccount, failure.Problem, failure.Fix)
+		return connection, "the account is not known"
 	case id != cfg.Account:
 		l.Fail(checkAccount, "the credentials belong to account "+id+", the context says "+cfg.Account,
 			"use credentials of account "+cfg.Account+", or correct account")
-		skipRest(l, "the credentials belong to another account")
-		return
+		return connection, "the credentials belong to another account"
 	}
 	l.OK(checkAccount, id)
+	return connection, ""
+}
 
+// Check makes all checks. Without any credentials it skips them. qualifier is the CDK's bootstrap qualifier.
+func Check(ctx context.Context, cfg config.Config, qualifier string, l *checklist.List) {
+	connection, problem := Open(ctx, cfg, l)
+	if problem != "" {
+		skipRest(l, problem)
+		return
+	}
 	a := account{cfg: cfg, qualifier: qualifier, aws: connection}
 	lists := make([]checklist.List, len(checks))
 	var wait sync.WaitGroup

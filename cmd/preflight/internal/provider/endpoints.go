@@ -49,7 +49,8 @@ func (p *Provider) endpoints(ctx context.Context, d Document, l *checklist.List)
 		if e.key == "authEndpointIntrospect" {
 			usable = ok
 		}
-		if replies[i].reach != Public {
+		fromVPC := e.key == "authEndpointIntrospect" && p.cfg.InVPC() // the function is in a private network too
+		if replies[i].reach != Public && !fromVPC {
 			private = append(private, e.key)
 		}
 	}
