@@ -52,7 +52,7 @@ diff: bin/deploy ## Show what a deploy would change [ENV=dev CDK_OPTIONS=...]
 deploy: bin/deploy ## Deploy; says what changes in place, and stops before a datastore would be replaced [ENV=dev CLIENT_SECRET SRV_API_KEY CLIENT_PRIVATE_KEY APPROVE=never STACK=CheckToken CONFIRM_REPLACEMENT=yes CONTEXT="-c key=value" CDK_OPTIONS="--profile name"]
 	@bin/deploy $(CONTEXT) -- $(CDK_OPTIONS)
 
-rotate: need-go ## Put a new credential into the secret, and wait until the function uses it [ENV=dev CLIENT_SECRET SRV_API_KEY CLIENT_PRIVATE_KEY]
+rotate: need-go ## Put a new credential into the secret, and wait until the function uses it [ENV=dev CLIENT_SECRET SRV_API_KEY CLIENT_PRIVATE_KEY UNCHECKED=yes]
 	@go build -buildvcs=false -o bin/ ./cmd/rotate && bin/rotate $(CONTEXT)
 
 destroy: bin/deploy ## Remove the stacks, after a question; the datastore with its records, unless it is protected [ENV=dev]

@@ -22,8 +22,10 @@ type way struct {
 
 // addIssuers adds a way for each issuer beside the main one. rules are those of the deployment.
 func (c *Checker) addIssuers(issuers []contract.Issuer, rules authorize.Rules, transport *httpclient.Transport, now func() time.Time) {
-	for _, issuer := range issuers {
+	if len(issuers) > 0 {
 		c.main.issuer = contract.MainIssuer
+	}
+	for _, issuer := range issuers {
 		own := rules
 		own.RequiredAudience, own.RequiredScopes, own.ClaimNames = issuer.RequiredAudience, issuer.RequiredScope, issuer.ClaimNames
 		own.TrustedIssuers = nil // the verifier takes this issuer's tokens alone
@@ -32,7 +34,7 @@ func (c *Checker) addIssuers(issuers []contract.Issuer, rules authorize.Rules, t
 }
 
 // way chooses who decides about a token. A token that states an issuer falsely is refused there, since that issuer has not signed
-// it. Whatever is not a JWT of one of the others goes the main way.
+// it. Whatever is not a JWT of one of the others is the main provider's.
 func (c *Checker) way(token string) way {
 	if len(c.more) == 0 {
 		return c.main

@@ -112,7 +112,7 @@ func moreIssuersRule(c Config) []Problem {
 	for i, issuer := range c.MoreIssuers {
 		if other, ok := seen[issuer.Issuer]; ok {
 			return []Problem{{Key: KeyMoreIssuers, Got: entry(i, issuer) + ": the issuer of " + other,
-				Want: "each issuer once: the tokens of " + KeyAuthIssuer + " go the way of " + KeyTokenValidation}}
+				Want: "each issuer once; the tokens of " + KeyAuthIssuer + " are checked as " + KeyTokenValidation + " says"}}
 		}
 		seen[issuer.Issuer] = fmt.Sprintf("entry %d", i+1)
 	}

@@ -29,7 +29,7 @@ var tokenKeys = []key{
 		doc: "Issuers beside the main provider, each with its own keys and rules, for example `[{\"issuer\": " +
 			"\"https://patients.example\", \"jwks\": \"https://patients.example/jwks\", \"requiredAudience\": " +
 			"[\"https://fhir.clinic.example\"], \"claimNames\": {\"fhirUser\": \"https://patients.example/fhirUser\"}}]`. A JWT whose " +
-			"`iss` is exactly one of them is verified as with `tokenValidation` `jwt`. Every other token goes the main way. See " +
+			"`iss` is exactly one of them is verified as with `tokenValidation` `jwt`. Every other token is the main provider's. See " +
 			"[several issuers](../security.md#several-issuers).",
 	},
 	{

@@ -51,7 +51,7 @@ func (e Environment) checkIssuers() error {
 		case issuer.Issuer == "" || issuer.JWKS == "" || len(issuer.RequiredAudience) == 0:
 			return fmt.Errorf("MORE_ISSUERS: entry %d lacks issuer, jwks or requiredAudience", i+1)
 		case seen[issuer.Issuer] || issuer.Issuer == e.AuthIssuer:
-			return fmt.Errorf("MORE_ISSUERS: the issuer of entry %d is not the only one of its name", i+1)
+			return fmt.Errorf("MORE_ISSUERS: the issuer of entry %d is there twice, or is AUTH_ISSUER", i+1)
 		}
 		seen[issuer.Issuer] = true
 	}
