@@ -43,10 +43,12 @@ export function patientsIn(resource) {
 
 export const inCompartment = () => [...compartment.keys()]
 
-// matches tells whether a record matches the filter of a v2.2 scope, which is written as a search.
+// matches tells whether a record matches the filter of a v2.2 scope, which is written as a search. Nothing matches a filter with
+// a part that does not narrow a search, such as _count: it would be no filter.
 export function matches(resource, filter) {
   know(resource.resourceType)
-  return matchesSearchRequest(resource, parseSearchRequest(`${resource.resourceType}?${filter}`))
+  const search = parseSearchRequest(`${resource.resourceType}?${filter}`)
+  return search.filters?.length === filter.split('&').length && matchesSearchRequest(resource, search)
 }
 
 // load returns a repository with these records, each with the id it has.

@@ -38,13 +38,13 @@ async function open(url, options = {}) {
 const picture = (page, name, options) => pictures && page.screenshot({ path: path.join(pictures, `${name}.png`), ...options })
 
 // launch signs in from the app's first page and waits for the record.
-async function launch(page, { person, patient, wish }) {
+async function launch(page, { person, patient, wish, consent }) {
   if (wish) await page.check(`[name=wish][value="${wish}"]`)
   await page.click('#sign-in')
   await page.click(`button.person:has-text("${person}")`)
   await page.waitForSelector('button[value=allow]')
   if (patient) await page.check(`label:has-text("${patient}") input`)
-  await picture(page, 'consent', { fullPage: true })
+  if (consent) await picture(page, consent, { fullPage: true })
   await page.click('button[value=allow]')
   await page.waitForSelector('#observations tr')
 }
@@ -56,12 +56,14 @@ const refused = async (page, button) => {
 
 test('standalone launch: log in, pick a patient, see the chart, page on', async () => {
   const page = await open(sandbox.app)
-  await launch(page, { person: 'Dr. Lena Brandt', patient: 'Maria Lopez' })
+  await launch(page, { person: 'Dr. Lena Brandt', patient: 'Maria Lopez', consent: 'consent' })
   await page.waitForSelector('#chart svg')
   assert.equal(await page.textContent('#name'), 'Maria Lopez')
   assert.equal(await page.locator('#chart circle.first').count(), 12)
   assert.equal(await page.locator('#medications li').count(), 2)
   assert.deepEqual((await page.locator('#scopes li').allTextContents()).slice(0, 2), ['launch/patient', 'patient/*.rs'])
+  await page.click('#write')
+  await page.waitForSelector('#tried .bad')
   await picture(page, 'app')
   assert.match(await page.textContent('#count'), /^10 of 28$/)
   await page.click('#more')
@@ -102,7 +104,6 @@ test('a revoked token is refused', async () => {
 test('launch from an EHR: no choice of a patient, and not for somebody who may not see this one', async () => {
   const page = await open(sandbox.launch)
   await page.selectOption('[name=patient]', 'leo-virtanen')
-  await picture(page, 'launch')
   await page.click('text=Launch >> nth=-1')
   await page.click('button.person:has-text("Dr. Lena Brandt")')
   assert.equal(await page.locator('.patients input').count(), 1)
@@ -174,5 +175,7 @@ test('dark mode', async () => {
   assert.ok(red + green + blue < 150, 'the background is not dark')
   await launch(page, { person: 'Dr. Lena Brandt', patient: 'Maria Lopez' })
   await page.waitForSelector('#chart svg')
+  await page.click('#write')
+  await page.waitForSelector('#tried .bad')
   await picture(page, 'app-dark')
 })

@@ -4,6 +4,7 @@ import { createServer } from 'node:http'
 import { test } from 'node:test'
 import { usersPatients } from '../healthlake/finegrained.js'
 import { faultOf, validate } from '../healthlake/function.js'
+import { matches } from '../healthlake/records.js'
 import { accountsOf } from '../data/load.js'
 import { records } from '../data/records.js'
 
@@ -48,6 +49,16 @@ test('fine-grained authorization', () => {
     ['Patient/a', 'a c'], ['Patient/b', 'b'], ['RelatedPerson/r', 'c'], ['RelatedPerson/a', ''],
     ['Group/a', ''], ['a', ''], ['', ''], [undefined, ''],
   ]) assert.equal(usersPatients(user, patients).join(' '), want, user)
+})
+
+test('the filter of a scope', () => {
+  const resource = records().find(({ id }) => id === 'maria-lopez-hba1c-3')
+  const system = 'http://terminology.hl7.org/CodeSystem/observation-category'
+  for (const [filter, want] of [
+    ['category=laboratory', true], [`category=${system}|laboratory`, true], ['category=laboratory&status=final', true], ['patient=Patient/maria-lopez', true],
+    ['category=vital-signs', false], ['category=laboratory&status=draft', false], ['category=http://other|laboratory', false],
+    ['unknown=laboratory', false], ['value-quantity=gt1', false], ['_count=1', false], ['category=laboratory&_count=1', false],
+  ]) assert.equal(matches(resource, filter), want, filter)
 })
 
 test('people who can log in, of one\'s own records', () => {
