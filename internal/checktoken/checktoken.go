@@ -71,19 +71,15 @@ func New(e contract.Environment, transport *httpclient.Transport, now func() tim
 
 // checkEndpoints checks where tokens go to and keys come from, so that a function that must not call them does not start.
 func checkEndpoints(e contract.Environment) error {
-	endpoints := map[string][]string{"INTROSPECTION_ORIGIN": {e.IntrospectionOrigin}}
+	variable := "INTROSPECTION_ORIGIN"
 	if e.TokenValidation == contract.TokenValidationJWT {
-		endpoints = map[string][]string{"AUTH_ENDPOINT_JWKS": {e.AuthEndpointJwks}}
+		variable = "AUTH_ENDPOINT_JWKS"
 	}
-	for _, issuer := range e.MoreIssuers {
-		endpoints["MORE_ISSUERS"] = append(endpoints["MORE_ISSUERS"], issuer.JWKS)
-	}
-	for variable, urls := range endpoints {
-		for _, u := range urls {
-			if _, err := httpclient.ParseURL(u); err != nil {
-				return fmt.Errorf("%s: %w", variable, err)
-			}
+	for _, endpoint := range e.Endpoints() { // the main provider's comes first
+		if _, err := httpclient.ParseURL(endpoint); err != nil {
+			return fmt.Errorf("%s: %w", variable, err)
 		}
+		variable = "MORE_ISSUERS"
 	}
 	return nil
 }

@@ -92,7 +92,8 @@ func (e Environment) Variables() map[string]string {
 	return set
 }
 
-// Endpoints are the URLs of what the function calls at identity providers; of an introspection endpoint only its origin.
+// Endpoints are the URLs of what the function calls at identity providers, the main one first; of an introspection
+// endpoint only its origin.
 func (e Environment) Endpoints() []string {
 	endpoints := []string{e.IntrospectionOrigin}
 	if e.TokenValidation == TokenValidationJWT {
