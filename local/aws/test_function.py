@@ -1,5 +1,6 @@
 """Deployed functions run, by invocation and as custom resources. Run: make local-aws-test"""
 
+import base64
 import io
 import json
 import os
@@ -40,6 +41,8 @@ def handle(event):
         return custom(event)
     if event.get("do") == "exit":
         os._exit(3)
+    if event.get("do") == "log":
+        print("said", flush=True)
     if event.get("do") == "hang":
         time.sleep(60)
     return {{"event": event, "environment": dict(os.environ), "pid": os.getpid()}}
@@ -179,6 +182,11 @@ class Invocation(Function):
         self.assertEqual(self.url, environment["AWS_ENDPOINT_URL"])
         self.assertNotIn("HOME", environment)
         self.assertNotIn("FunctionError", answer)
+
+    def test_the_end_of_the_log(self):
+        for do, log in (("log", "said"), ("", "")):
+            answer = self.invoke(event=json.dumps({"do": do}), Qualifier="live", LogType="Tail")
+            self.assertEqual(log, base64.b64decode(answer["LogResult"]).decode())
 
     def test_a_functions_error_is_an_answer(self):
         for do, because in (("fail", "environment"), ("exit", "Runtime.ExitError"), ("hang", "Sandbox.Timedout")):

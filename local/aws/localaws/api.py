@@ -1,6 +1,7 @@
 """The API calls that moto does not know: HealthLake, the policy of a function's alias, provisioned concurrency, Lambda's
 limits, the responses of custom resources, and the one that it would carry out in Docker: a function's invocation."""
 
+import base64
 import json
 import re
 from urllib.parse import parse_qs
@@ -53,7 +54,8 @@ def _answer(environ, headers):
     qualifier = parse_qs(environ.get("QUERY_STRING", "")).get("Qualifier", [None])[0]
     if method == "POST" and match[2] == "invocations":
         kind = environ.get("HTTP_X_AMZ_INVOCATION_TYPE", "RequestResponse")
-        return _invoke(region, match[1], qualifier, kind, _body(environ), headers)
+        tail = environ.get("HTTP_X_AMZ_LOG_TYPE") == "Tail"
+        return _invoke(region, match[1], qualifier, kind, _body(environ), headers, tail)
     if method == "GET" and qualifier:
         key = DEFAULT_ACCOUNT_ID, region, match[1], qualifier
         return _policy(key) if match[2] == "policy" else _concurrency(key)
@@ -64,7 +66,7 @@ def _body(environ):
     return environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
 
 
-def _invoke(region, name, qualifier, kind, payload, headers):
+def _invoke(region, name, qualifier, kind, payload, headers, tail):
     """Lambda API reference, "Invoke"."""
     name, derived = function.split_arn(name)
     if derived and qualifier and derived != qualifier:
@@ -82,6 +84,8 @@ def _invoke(region, name, qualifier, kind, payload, headers):
     headers.append(("X-Amz-Executed-Version", str(found.version)))
     if failed:
         headers.append(("X-Amz-Function-Error", "Unhandled"))
+    if tail:
+        headers.append(("X-Amz-Log-Result", base64.b64encode(sandbox.tail(found)).decode()))
     return body
 
 

@@ -10,6 +10,8 @@ _TYPES = {
     "AWS::ApplicationAutoScaling::ScalingPolicy": "PolicyName",
     "AWS::CloudWatch::Alarm": "AlarmName",
     "AWS::CloudWatch::Dashboard": "DashboardName",
+    "AWS::EC2::SecurityGroup": "GroupName",
+    "AWS::EC2::VPCEndpoint": "",
     "AWS::Events::Rule": "Name",
     "AWS::Logs::MetricFilter": "FilterName",
     "AWS::Logs::QueryDefinition": "",
@@ -31,7 +33,8 @@ class Recorded(Resource):
     def attributes(self):
         service = self.TYPE.split("::")[1].lower()
         arn = f"arn:aws:{service}:{self.region}:{self.account}:{self.named}"
-        return {"Arn": arn, "TopicArn": arn, "TopicName": self.named}
+        dns = f"Z0:{self.named.lower()}.secretsmanager.{self.region}.vpce.amazonaws.com"
+        return {"Arn": arn, "TopicArn": arn, "TopicName": self.named, "GroupId": "sg-0123456789abcdef0", "DnsEntries": [dns]}
 
 
 def types():

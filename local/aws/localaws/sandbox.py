@@ -25,6 +25,7 @@ from .resource import Refused
 endpoint = ""
 
 _INVOCATION = "/2018-06-01/runtime/invocation/"
+_SECRETS = "AWS_ENDPOINT_URL_SECRETS_MANAGER"
 _lock = threading.Lock()
 _sandboxes = {}  # by the version's ARN
 
@@ -39,6 +40,15 @@ def invoke(function, payload):
                 sandbox.stop()
             sandbox = _sandboxes[function.function_arn] = Sandbox(function, content)
     return sandbox.invoke(payload)
+
+
+def tail(function):
+    """The last 4 KB that the function has written since its last event arrived. What it writes takes a moment to come."""
+    sandbox = _sandboxes[function.function_arn]
+    patience = time.time() + 0.5
+    while not sandbox.written and time.time() < patience:
+        time.sleep(0.01)
+    return "\n".join(sandbox.written).encode()[-4096:]
 
 
 def stop():
@@ -61,7 +71,7 @@ class Sandbox:
         self.process = None
         self.idle = threading.Lock()
         self.events, self.results = queue.Queue(), queue.Queue()
-        self.current = ""
+        self.current, self.written = "", []
         self.api = ThreadingHTTPServer(("127.0.0.1", 0), type("Api", (_RuntimeApi,), {"sandbox": self}))
         self.api.daemon_threads = True
         threading.Thread(target=self.api.serve_forever, daemon=True).start()
@@ -71,7 +81,7 @@ class Sandbox:
         with self.idle:
             if self.process is None or self.process.poll() is not None:
                 self._start()
-            self.current = str(uuid.uuid4())
+            self.current, self.written = str(uuid.uuid4()), []
             self.events.put((self.current, time.time() + timeout, payload))
             try:
                 return self.results.get(timeout=timeout)
@@ -111,7 +121,9 @@ class Sandbox:
     def _watch(self, process, results):
         """Sends what the process writes to CloudWatch Logs, until its end."""
         for line in process.stdout:
-            _log(self.function, line.decode(errors="replace").rstrip("\n"))
+            text = line.decode(errors="replace").rstrip("\n")
+            self.written.append(text)
+            _log(self.function, text)
         process.wait()
         results.put(_failure("Runtime.ExitError", f"Runtime exited with error: exit status {process.returncode}"))
 
@@ -154,7 +166,7 @@ class _RuntimeApi(BaseHTTPRequestHandler):
 
 def _environment(function):
     """What Lambda sets for every function, and the function's own variables. The credentials stand for its role's."""
-    return {
+    environment = {
         "AWS_ACCESS_KEY_ID": "local",
         "AWS_SECRET_ACCESS_KEY": "local",
         "AWS_ENDPOINT_URL": endpoint,
@@ -169,6 +181,9 @@ def _environment(function):
         "AWS_LAMBDA_LOG_STREAM_NAME": _stream(function),
         **function.environment_vars,
     }
+    if environment.get(_SECRETS, "").endswith(".vpce.amazonaws.com"):  # of an endpoint that was deployed here
+        environment[_SECRETS] = endpoint
+    return environment
 
 
 def _stream(function):

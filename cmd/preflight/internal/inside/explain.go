@@ -48,7 +48,8 @@ func connection(cfg config.Config, host, text string) (cause, fix string, ok boo
 		{"connection", "broken off", "look at what is between the function and the provider, such as a proxy or a firewall"},
 	} {
 		if strings.Contains(text, row.words) {
-			return row.kind + ": " + host + ": " + oneLine(text), row.fix, true
+			parts := strings.Split(oneLine(text), ": ") // what the function was doing, and last what went wrong
+			return row.kind + ": " + host + ": " + parts[len(parts)-1], row.fix, true
 		}
 	}
 	return "", "", false

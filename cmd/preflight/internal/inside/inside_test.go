@@ -120,12 +120,12 @@ func TestWhatTheFunctionSaw(t *testing.T) {
 		"credentials":   {provider(t, 401, ``), "failed function: provider - but: introspection: HTTP status 401 (idp_unauthorized) | Compare api_key"},
 		"wrong path":    {provider(t, 404, ``), "failed function: provider - but: introspection: HTTP status 404 (idp_status) | 404: auth_endpoint_introspect is wrong"},
 		"web page":      {provider(t, 200, `<html>`), "failed function: provider - (idp_malformed) | it may be a web page"},
-		"refused":       {closed(t), "failed function: provider - refused: HOST: introspection: nothing listens there | correct the port"},
+		"refused":       {closed(t), "failed function: provider - refused: HOST: nothing listens there | correct the port"},
 		"timed out":     {silent(t), "failed function: provider - timed out: HOST does not respond | a firewall drops"},
-		"no name":       {"https://sso.clinic.invalid/x", "failed function: provider - HOST: introspection: the host sso.clinic.invalid | vpcSubnets"},
-		"no authority":  {secure.URL, "failed function: provider - TLS: HOST: introspection: the certificate is signed by an authority | authCaBundle"},
-		"old TLS":       {old.URL, "failed function: provider - TLS: HOST: introspection: the server refuses the TLS handshake | TLS 1.2"},
-		"no TLS at all": {plainly, "failed function: provider - TLS: HOST: introspection: the response is not TLS | port"},
+		"no name":       {"https://sso.clinic.invalid/x", "failed function: provider - HOST: the host sso.clinic.invalid | vpcSubnets"},
+		"no authority":  {secure.URL, "failed function: provider - TLS: HOST: the certificate is signed by an authority | authCaBundle"},
+		"old TLS":       {old.URL, "failed function: provider - TLS: HOST: the server refuses the TLS handshake | TLS 1.2"},
+		"no TLS at all": {plainly, "failed function: provider - TLS: HOST: the response is not TLS | port"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := awstest.Start(t)
