@@ -89,13 +89,12 @@ func choose(name string, stacks []stack) (string, error) {
 	if name == "" {
 		return "--all", nil
 	}
-	for _, s := range stacks {
-		if strings.HasSuffix(s.Name, name) {
-			return s.Name, nil
-		}
+	names := []string{contract.RolesStack, contract.SecretStack, contract.CheckTokenStack, contract.DatastoreStack}
+	i := slices.IndexFunc(stacks, func(s stack) bool { return strings.HasSuffix(s.Name, name) })
+	if i < 0 || !slices.Contains(names, name) {
+		return "", fmt.Errorf("STACK: got %q, want one of %s, or nothing for all", name, strings.Join(names, ", "))
 	}
-	return "", fmt.Errorf("STACK: got %q, want %s, %s, %s or %s, or nothing for all", name, contract.RolesStack, contract.SecretStack,
-		contract.CheckTokenStack, contract.DatastoreStack)
+	return stacks[i].Name, nil
 }
 
 // examine compares each stack with what is deployed, and prints what happens to the datastore. It returns the values of the

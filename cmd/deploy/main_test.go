@@ -174,6 +174,21 @@ func TestParameters(t *testing.T) {
 	}
 }
 
+func TestChoose(t *testing.T) {
+	stacks := []stack{{Name: "p-Secret"}, {Name: "p-Datastore"}}
+	for name, want := range map[string]string{"": "--all", "Datastore": "p-Datastore"} {
+		if got, err := choose(name, stacks); got != want || err != nil {
+			t.Errorf("%q: %q, %v", name, got, err)
+		}
+	}
+	// An end of a name is not the name.
+	for _, name := range []string{"e", "store", "p-Datastore", "Roles"} {
+		if got, err := choose(name, stacks); err == nil || !strings.Contains(err.Error(), "want one of Roles, Secret, CheckToken, Datastore") {
+			t.Errorf("%q: %q, %v", name, got, err)
+		}
+	}
+}
+
 // The private key goes between the quotation marks of the secret's JSON document.
 func TestPrivateKey(t *testing.T) {
 	for name, der := range map[string]func(*ecdsa.PrivateKey) ([]byte, error){
