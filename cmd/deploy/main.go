@@ -84,14 +84,16 @@ func approval(value string) ([]string, error) {
 	return nil, fmt.Errorf("APPROVE: got %q, want never, or nothing to be asked before rights change", value)
 }
 
-// choose is what to deploy, as cdk deploy takes it: the stack with a name, given without the prefix, or all.
+// choose is what to deploy, as cdk deploy takes it: the stack with a name, given with or without the prefix, or all.
 func choose(name string, stacks []stack) (string, error) {
 	if name == "" {
 		return "--all", nil
 	}
 	names := []string{contract.RolesStack, contract.SecretStack, contract.CheckTokenStack, contract.DatastoreStack}
-	i := slices.IndexFunc(stacks, func(s stack) bool { return strings.HasSuffix(s.Name, name) })
-	if i < 0 || !slices.Contains(names, name) {
+	i := slices.IndexFunc(stacks, func(s stack) bool {
+		return s.Name == name || slices.Contains(names, name) && strings.HasSuffix(s.Name, name)
+	})
+	if i < 0 {
 		return "", fmt.Errorf("STACK: got %q, want one of %s, or nothing for all", name, strings.Join(names, ", "))
 	}
 	return stacks[i].Name, nil
