@@ -28,6 +28,7 @@ import (
 // fault says what a front does instead of passing requests on. The zero value is no fault.
 type fault struct {
 	refuse  bool           // connections are refused
+	drop    bool           // connections get no response, not even a refusal
 	conn    func(net.Conn) // has every new connection to itself, before TLS; it is closed afterwards
 	config  *tls.Config    // instead of the good one
 	respond responder
@@ -43,7 +44,8 @@ type front struct {
 	server  *http.Server
 
 	mu       sync.Mutex
-	listener net.Listener // nil while connections are refused
+	listener net.Listener // nil while connections are refused or dropped
+	deaf     *deaf        // while they are dropped
 	fault    fault
 	requests int
 	conns    map[*conn]bool
@@ -79,17 +81,25 @@ func newFront(t *testing.T, target string) *front {
 func (f *front) strike(x fault) {
 	f.mu.Lock()
 	f.fault, f.requests = x, 0
-	if x.refuse && f.listener != nil {
+	away := x.refuse || x.drop
+	if away && f.listener != nil {
 		_ = f.listener.Close()
 		f.listener = nil
 	}
-	if !x.refuse && f.listener == nil {
+	if f.deaf != nil {
+		f.deaf.close()
+		f.deaf = nil
+	}
+	if x.drop {
+		f.deaf = listenDeaf(must(url.Parse(f.url)).Host)
+	}
+	if !away && f.listener == nil {
 		f.listener = must(net.Listen("tcp", must(url.Parse(f.url)).Host)) // after the first time, the same port
 		f.url = "https://" + f.listener.Addr().String()
 		go func(l net.Listener) { _ = f.server.Serve(&faulty{l, f}) }(f.listener) // ends when the listener is closed
 	}
 	f.mu.Unlock()
-	if x.refuse || x.conn != nil || x.config != nil {
+	if away || x.conn != nil || x.config != nil {
 		f.closeConnections()
 	}
 }

@@ -51,6 +51,7 @@ func connectionFaults() group {
 	twice.times = 20 // the second one must not be taken for the next request's
 	return group{"The connection to the provider", []row{
 		provider("refused", fault{refuse: true}, unreachable),
+		provider("dropped, as by a security group", fault{drop: true}, timeout),
 		provider("closed as soon as it is accepted", fault{conn: closed}, unreachable),
 		provider("reset as soon as it is accepted", fault{conn: reset}, unreachable),
 		provider("accepted, and nothing more", fault{conn: hold}, timeout),
@@ -177,6 +178,7 @@ func tailFaults() group {
 		provider("every request gets a response after 400 ms", late(400*time.Millisecond), authorized),
 		provider("every request gets a response after 2 s", late(2*time.Second), timeout),
 		starting("connections are refused while the function starts", fault{refuse: true}),
+		starting("connections are dropped while the function starts", fault{drop: true}),
 		starting("connections get no response while the function starts", fault{conn: hold}),
 		starting("requests get no response while the function starts", raw(hold)),
 		starting("requests get 500 while the function starts", says(500, "", "")),
