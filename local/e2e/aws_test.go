@@ -16,6 +16,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"regexp"
 	"runtime"
 	"slices"
 	"strings"
@@ -40,6 +41,7 @@ const (
 // localAWS is a running local AWS.
 type localAWS struct {
 	url            string
+	environment    map[string]string // what a program needs to use this AWS and no other
 	scaling        *applicationautoscaling.Client
 	cloudformation *cloudformation.Client
 	logs           *cloudwatchlogs.Client
@@ -55,30 +57,30 @@ func startAWS(l *lab) (*localAWS, error) {
 		return nil, err
 	}
 	address, err := s.address(l.t.Context())
+	if err != nil {
+		return nil, err
+	}
+	output, err := os.ReadFile(s.log)
+	if err != nil {
+		return nil, err
+	}
+	environment := map[string]string{}
+	for _, line := range exportLine.FindAllStringSubmatch(string(output), -1) {
+		environment[line[1]] = line[2]
+	}
 	cfg := aws.Config{Region: region, BaseEndpoint: &address, RetryMaxAttempts: 1,
 		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
 			return aws.Credentials{AccessKeyID: "local", SecretAccessKey: "local"}, nil
 		})}
 	return &localAWS{
-		url: address, scaling: applicationautoscaling.NewFromConfig(cfg), cloudformation: cloudformation.NewFromConfig(cfg),
+		url: address, environment: environment, scaling: applicationautoscaling.NewFromConfig(cfg), cloudformation: cloudformation.NewFromConfig(cfg),
 		logs: cloudwatchlogs.NewFromConfig(cfg), healthlake: healthlake.NewFromConfig(cfg),
 		iam: iam.NewFromConfig(cfg), lambda: lambda.NewFromConfig(cfg), secrets: secretsmanager.NewFromConfig(cfg),
-	}, err
+	}, nil
 }
 
-// environment is what a program needs to use this AWS and no other.
-func (a *localAWS) environment() map[string]string {
-	return map[string]string{
-		"AWS_ENDPOINT_URL":            a.url, // an IP address, which makes clients of S3 use path-style URLs
-		"AWS_ACCESS_KEY_ID":           "local",
-		"AWS_SECRET_ACCESS_KEY":       "local",
-		"AWS_REGION":                  region,
-		"AWS_DEFAULT_REGION":          region,
-		"AWS_EC2_METADATA_DISABLED":   "true",
-		"AWS_CONFIG_FILE":             "/dev/null",
-		"AWS_SHARED_CREDENTIALS_FILE": "/dev/null",
-	}
-}
+// exportLine is a line of the shell commands that the local AWS prints.
+var exportLine = regexp.MustCompile(`(?m)^export (\w+)=(\S+)$`)
 
 // deployment is what the local AWS says that is deployed under one prefix. Nothing in it comes from what was to be deployed,
 // except the names to look for.

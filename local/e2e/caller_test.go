@@ -43,7 +43,7 @@ func (l *lab) start(target *target) error {
 	}
 	maps.Copy(c.event, map[string]any{"operationName": "SearchWithGet", "datastoreId": *d.datastore.DatastoreId,
 		"datastoreTypeVersion": "R4", "datastoreName": *d.datastore.DatastoreName})
-	env := l.aws.environment() // in the place of the execution role's credentials
+	env := maps.Clone(l.aws.environment) // in the place of the execution role's credentials
 	maps.Copy(env, d.variables())
 	var err error
 	c.Function, err = runtimeapi.Start(l.t.Context(), runtimeapi.Config{Bootstrap: d.binary, Name: *d.function.FunctionName, Region: region,

@@ -132,7 +132,7 @@ func changes(l *lab, t *testing.T) {
 	l.step(t, "the alias has the new version, under the same ARN; the datastore and the secret changed by hand stay",
 		func(context.Context) error {
 			binary, err := os.ReadFile(second.binary)
-			return errors.Join(err, contains("the binary", string(binary), text), equal("memory", int(*second.function.MemorySize), 1024),
+			return errors.Join(err, equal("the changed code in the binary", strings.Contains(string(binary), text), true), equal("memory", int(*second.function.MemorySize), 1024),
 				equal("the same version", *second.alias.FunctionVersion == *first.alias.FunctionVersion, false),
 				equal("alias", *second.alias.AliasArn, *first.alias.AliasArn), sameDatastore(second, first),
 				equal("logging", second.secret["lambda_enhanced_logging"], "true"))

@@ -69,7 +69,7 @@ func newLab(t *testing.T) *lab {
 		t.Fatal(err)
 	}
 	// From here on every program that is started knows the local AWS, and no other.
-	for name, value := range l.aws.environment() {
+	for name, value := range l.aws.environment {
 		l.env = append(l.env, name+"="+value)
 	}
 	if l.hydra, err = startHydra(l); err != nil {
