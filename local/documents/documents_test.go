@@ -119,6 +119,11 @@ type commandCheck struct {
 }
 
 func newCommandCheck(t *testing.T) *commandCheck {
+	for _, program := range []string{"aws", "jq"} {
+		if _, err := exec.LookPath(program); err != nil {
+			t.Skipf("%s is not installed; with it this test checks the commands in the documents", program)
+		}
+	}
 	root, err := functionbinary.Root()
 	if err != nil {
 		t.Fatal(err)
