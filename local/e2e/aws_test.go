@@ -299,3 +299,25 @@ func (a *localAWS) left(ctx context.Context, prefix, secretName string) error {
 	}
 	return nil
 }
+
+// record puts a record into a datastore, or returns the one that is there if there is no content.
+func (a *localAWS) record(ctx context.Context, datastoreID, name, content string) (string, error) {
+	method := http.MethodGet
+	if content != "" {
+		method = http.MethodPut
+	}
+	request, err := http.NewRequestWithContext(ctx, method, a.url+"/datastore/"+datastoreID+"/r4/"+name, strings.NewReader(content))
+	if err != nil {
+		return "", err
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return "", err
+	}
+	defer response.Body.Close()
+	body, err := io.ReadAll(response.Body)
+	if err == nil && response.StatusCode != http.StatusOK {
+		err = fmt.Errorf("%s %s: %s", method, name, response.Status)
+	}
+	return string(body), err
+}

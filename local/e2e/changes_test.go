@@ -153,6 +153,10 @@ func inPlace(l *lab, t *testing.T) {
 		changes, err := l.settingsLog(ctx, target)
 		return errors.Join(err, equal("changes", changes, []string{"Create null"}))
 	})
+	l.must(t, "a record is put into the datastore", func(ctx context.Context) error {
+		_, err := l.aws.record(ctx, *first.datastore.DatastoreId, patient, patientRecord)
+		return err
+	})
 	target.context = maps.Clone(target.context)
 	for _, change := range []struct {
 		what    string
@@ -170,7 +174,8 @@ func inPlace(l *lab, t *testing.T) {
 		l.deploy(t, target, change.command, change.says...)
 		l.step(t, "changed in place: "+change.what, func(ctx context.Context) error {
 			changes, err := l.settingsLog(ctx, target)
-			return errors.Join(err, l.hasSettings(target, first), contains("the function's log", changes[len(changes)-1], change.logged...))
+			return errors.Join(err, l.hasSettings(target, first), l.hasRecord(ctx, first),
+				contains("the function's log", changes[len(changes)-1], change.logged...))
 		})
 	}
 	l.step(t, "a change that HealthLake refuses fails the deployment with its message, and is rolled back", func(ctx context.Context) error {
@@ -180,14 +185,25 @@ func inPlace(l *lab, t *testing.T) {
 			"UPDATE_ROLLBACK_COMPLET")) // the CDK cuts the word off
 		var readErr error
 		target.d, readErr = l.aws.readBack(ctx, target.prefix, l.work)
-		return errors.Join(err, readErr, l.hasSettings(target, first))
+		return errors.Join(err, readErr, l.hasSettings(target, first), l.hasRecord(ctx, first))
 	})
 	maps.Copy(target.context, map[string]any{"authEndpointToken": l.hydra.endpoint.TokenURL, "datastoreName": "datastorename",
 		"authorizationStrategy": "SMART_ON_FHIR", "fineGrainedAuthorization": true})
 	l.deploy(t, target, "make deploy")
 	l.step(t, "after that, `make deploy` puts all settings back as they were", func(ctx context.Context) error {
-		return l.still(ctx, first)
+		return errors.Join(l.still(ctx, first), l.hasRecord(ctx, first))
 	})
+}
+
+const (
+	patient       = "Patient/kept"
+	patientRecord = `{"resourceType": "Patient", "id": "kept"}`
+)
+
+// hasRecord fails unless the record is in the datastore.
+func (l *lab) hasRecord(ctx context.Context, in *deployment) error {
+	record, err := l.aws.record(ctx, *in.datastore.DatastoreId, patient, "")
+	return errors.Join(err, equal("record", record, patientRecord))
 }
 
 // replacement changes what a datastore can only be created with.
@@ -195,6 +211,10 @@ func replacement(l *lab, t *testing.T) {
 	l.deployed(t, l.hydraOpaque)
 	target := l.hydraOpaque
 	before := target.d
+	l.must(t, "a record is put into the datastore", func(ctx context.Context) error {
+		_, err := l.aws.record(ctx, *before.datastore.DatastoreId, patient, patientRecord)
+		return err
+	})
 	target.context = maps.Clone(target.context)
 	target.context["kmsKey"] = "create"
 	l.step(t, "`make deploy` stops before another kmsKey would replace the datastore", func(ctx context.Context) error {
@@ -206,7 +226,8 @@ func replacement(l *lab, t *testing.T) {
 	l.step(t, "there is another datastore, on which the service roles' policies are, and the one before it survives as it was",
 		func(ctx context.Context) error {
 			return errors.Join(equal("the same datastore", *target.d.datastore.DatastoreId == *before.datastore.DatastoreId, false),
-				l.checkDatastore(ctx, target), l.checkRoles(ctx, target), l.still(ctx, before))
+				l.checkDatastore(ctx, target), l.checkRoles(ctx, target), l.still(ctx, before), l.hasRecord(ctx, before),
+				equal("records in the new datastore", l.hasRecord(ctx, target.d) == nil, false))
 		})
 }
 

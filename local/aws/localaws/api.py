@@ -12,6 +12,7 @@ from moto.core import DEFAULT_ACCOUNT_ID
 from . import custom, function, healthlake, sandbox
 from .resource import Refused
 
+_RECORD = re.compile(r"/datastore/([0-9a-f]{32})/r4/(\w+/[\w.-]+)")
 _LAMBDA = re.compile(r"/20[0-9-]{8}/functions/([^/]+)/(policy|provisioned-concurrency|invocations)/?")
 
 
@@ -49,6 +50,8 @@ def _answer(environ, headers):
         return {}
     if method == "GET" and path.startswith("/2016-08-19/account-settings"):
         return _limits(region)
+    if method in ("GET", "PUT") and (match := _RECORD.fullmatch(path)):
+        return healthlake.record(*match.groups(), _body(environ) if method == "PUT" else None)
     if (match := _LAMBDA.fullmatch(path)) is None:
         return None
     qualifier = parse_qs(environ.get("QUERY_STRING", "")).get("Qualifier", [None])[0]

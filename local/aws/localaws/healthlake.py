@@ -66,7 +66,7 @@ class Datastore(Resource):
         if (idp := self.configuration.get("IdentityProviderConfiguration")) is not None:
             fine = idp.get("FineGrainedAuthorizationEnabled", False)
             idp["FineGrainedAuthorizationEnabled"] = fine in (True, "true")  # a string where a parameter gives it
-        self.busy_until, self.physical_resource_id = 0, mock_random.get_random_hex(32)
+        self.busy_until, self.physical_resource_id, self.records = 0, mock_random.get_random_hex(32), {}
         datastores.setdefault((self.account, self.region), {})[self.physical_resource_id] = self
 
     def update(self, properties):
@@ -126,6 +126,16 @@ def check_metadata(text, strategy):
             require(good, f"Metadata: {name} is not an absolute https URL: {value!r}")
     finer = "permission-v2.2" in metadata["capabilities"]
     require(not finer or strategy == "SMART_ON_FHIR", "Metadata: permission-v2.2 needs strategy SMART_ON_FHIR")
+
+
+def record(datastore, name, content):
+    """Keeps a record, or returns the one that is kept: enough to show that a datastore is still the one that it was."""
+    found = next((known[datastore] for known in datastores.values() if datastore in known), None)
+    if found is not None and content is not None:
+        found.records[name] = content
+    if found is None or name not in found.records:
+        raise Refused("ResourceNotFoundException", f"no {name} in datastore {datastore}", "404 Not Found")
+    return found.records[name]
 
 
 def call(operation, request, region):
