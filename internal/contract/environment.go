@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"strconv"
 	"strings"
 	"time"
@@ -71,8 +72,8 @@ var variables = []variable{
 	words("REQUIRED_AUDIENCE", func(e *Environment) *[]string { return &e.RequiredAudience }),
 	words("REQUIRED_SCOPE", func(e *Environment) *[]string { return &e.RequiredScope }),
 	words("TRUSTED_ISSUERS", func(e *Environment) *[]string { return &e.TrustedIssuers }),
-	object("CLAIM_NAMES", func(e *Environment) *map[string]string { return &e.ClaimNames }),
-	issuers("MORE_ISSUERS", func(e *Environment) *[]Issuer { return &e.MoreIssuers }),
+	jsonText("CLAIM_NAMES", "object of strings", func(e *Environment) *map[string]string { return &e.ClaimNames }),
+	jsonText("MORE_ISSUERS", "array of issuers", func(e *Environment) *[]Issuer { return &e.MoreIssuers }),
 	seconds("INTROSPECTION_CACHE_SECONDS", MaxIntrospectionCache, func(e *Environment) *time.Duration { return &e.IntrospectionCache }),
 	seconds("MAX_TOKEN_LIFETIME_SECONDS", MaxTokenLifetime, func(e *Environment) *time.Duration { return &e.MaxTokenLifetime }),
 	text("SENDER_CONSTRAINED_TOKENS", SenderConstrainedDeny, func(e *Environment) *string { return &e.SenderConstrainedTokens }),
@@ -190,8 +191,8 @@ func words(name string, field func(*Environment) *[]string) variable {
 	}
 }
 
-// object is a JSON object of strings.
-func object(name string, field func(*Environment) *map[string]string) variable {
+// jsonText is a list or a map as JSON. kind is what the JSON must be, for the error.
+func jsonText[T []Issuer | map[string]string](name, kind string, field func(*Environment) *T) variable {
 	return variable{
 		name: name,
 		write: func(e Environment) string {
@@ -205,8 +206,11 @@ func object(name string, field func(*Environment) *map[string]string) variable {
 			if value == "" {
 				return nil
 			}
-			if err := json.Unmarshal([]byte(value), field(e)); err != nil {
-				return errors.New("not a JSON object of strings")
+			decoder := json.NewDecoder(strings.NewReader(value))
+			decoder.DisallowUnknownFields()
+			err := decoder.Decode(field(e))
+			if _, after := decoder.Token(); err != nil || after != io.EOF {
+				return errors.New("not a JSON " + kind)
 			}
 			return nil
 		},

@@ -1,11 +1,6 @@
 package contract
 
-import (
-	"bytes"
-	"encoding/json"
-	"errors"
-	"fmt"
-)
+import "fmt"
 
 // Issuer is an issuer beside the main one. The tokens that name it as theirs are verified by its keys and judged by its rules,
 // and by nobody else's.
@@ -15,31 +10,6 @@ type Issuer struct {
 	RequiredAudience []string          `json:"requiredAudience"`
 	RequiredScope    []string          `json:"requiredScope,omitempty"`
 	ClaimNames       map[string]string `json:"claimNames,omitempty"`
-}
-
-// issuers is a JSON array of issuers.
-func issuers(name string, field func(*Environment) *[]Issuer) variable {
-	return variable{
-		name: name,
-		write: func(e Environment) string {
-			if len(*field(&e)) == 0 {
-				return ""
-			}
-			text, _ := CompactJSON(*field(&e)) // strings can always be written
-			return string(text)
-		},
-		read: func(e *Environment, value string) error {
-			if value == "" {
-				return nil
-			}
-			decoder := json.NewDecoder(bytes.NewReader([]byte(value)))
-			decoder.DisallowUnknownFields()
-			if err := decoder.Decode(field(e)); err != nil || decoder.More() {
-				return errors.New("not a JSON array of issuers")
-			}
-			return nil
-		},
-	}
 }
 
 // checkIssuers: a key signs for every audience that its provider serves, so each issuer needs one. An issuer that is there twice

@@ -11,6 +11,7 @@ func TestIssuersAreChecked(t *testing.T) {
 		"no array":              one,
 		"no JSON":               `[`,
 		"more than the array":   `[` + one + `] []`,
+		"a bracket too many":    `[` + one + `]]`,
 		"an unknown name":       `[` + strings.Replace(one, `"jwks"`, `"trusted":true,"jwks"`, 1) + `]`,
 		"a number for a text":   `[` + strings.Replace(one, `"https://a.example"`, `7`, 1) + `]`,
 		"no issuer":             `[` + strings.Replace(one, `"https://a.example"`, `""`, 1) + `]`,
