@@ -22,6 +22,7 @@ import (
 	"healthlake-smart-on-fhir/local/functionbinary"
 	"healthlake-smart-on-fhir/local/idp"
 	"healthlake-smart-on-fhir/local/sandbox"
+	"healthlake-smart-on-fhir/local/sandboxtest"
 )
 
 var update = flag.Bool("update", false, "write docs/evidence/faults.md")
@@ -95,7 +96,7 @@ type scene struct {
 func open(t *testing.T, r row) *scene {
 	s := &scene{t: t}
 	restore := func() {}
-	box, err := sandbox.Start(t.Context(), func(box *sandbox.Sandbox) {
+	sandboxtest.Start(t, func(box *sandbox.Sandbox) {
 		s.Sandbox, s.front = box, newFront(t, box.IDP.URL)
 		s.IDP.SetKeys(sandbox.Keys()...)
 		s.Variables["SSL_CERT_FILE"] = s.front.trusted
@@ -114,18 +115,7 @@ func open(t *testing.T, r row) *scene {
 			r.stage(s)
 		}
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
 	restore()
-	t.Cleanup(func() {
-		if t.Failed() {
-			t.Logf("the function's log:\n%s", strings.Join(s.Function.Logs(), "\n"))
-		}
-		if err := box.Stop(); err != nil {
-			t.Error(err)
-		}
-	})
 	return s
 }
 

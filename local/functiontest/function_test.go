@@ -17,24 +17,8 @@ import (
 	"healthlake-smart-on-fhir/local/idp"
 	"healthlake-smart-on-fhir/local/runtimeapi"
 	"healthlake-smart-on-fhir/local/sandbox"
+	"healthlake-smart-on-fhir/local/sandboxtest"
 )
-
-func start(t *testing.T, configure func(*sandbox.Sandbox)) *sandbox.Sandbox {
-	t.Helper()
-	s, err := sandbox.Start(t.Context(), configure)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if t.Failed() {
-			t.Logf("the function's log:\n%s", strings.Join(s.Function.Logs(), "\n"))
-		}
-		if err := s.Stop(); err != nil {
-			t.Error(err)
-		}
-	})
-	return s
-}
 
 // must is for what fails only where the test itself is wrong, or the machine.
 func must[T any](value T, err error) T {
@@ -92,7 +76,7 @@ func or(text string) any {
 }
 
 func TestTokens(t *testing.T) {
-	s := start(t, nil)
+	s := sandboxtest.Start(t, nil)
 	for _, kind := range sandbox.Kinds {
 		t.Run(kind.Name, func(t *testing.T) {
 			token := must(s.Token(t.Context(), kind.Name))
@@ -141,7 +125,7 @@ func TestTokens(t *testing.T) {
 
 func TestVerifiedTokens(t *testing.T) {
 	for _, key := range []idp.Key{idp.NewRSAKey("rsa", 2048), idp.NewECKey("ec")} {
-		s := start(t, func(s *sandbox.Sandbox) {
+		s := sandboxtest.Start(t, func(s *sandbox.Sandbox) {
 			s.IDP.SetKeys(key)
 			s.Environment.TokenValidation, s.Environment.RequiredAudience = contract.TokenValidationJWT, []string{"datastore"}
 			s.Environment.AuthIssuer, s.Environment.AuthEndpointJwks = s.Document.AuthEndpoint, s.IDP.URL+idp.KeysPath
@@ -160,7 +144,7 @@ func TestVerifiedTokens(t *testing.T) {
 }
 
 func TestScopeGoesThroughByteForByte(t *testing.T) {
-	s := start(t, nil)
+	s := sandboxtest.Start(t, nil)
 	for _, scope := range []string{
 		"patient/Observation.read",
 		"patient/Observation.rs",
@@ -177,7 +161,7 @@ func TestScopeGoesThroughByteForByte(t *testing.T) {
 }
 
 func TestLaunchContext(t *testing.T) {
-	s := start(t, nil)
+	s := sandboxtest.Start(t, nil)
 	tokens := must(s.IDP.Issue(t.Context(), idp.Grant{
 		Scope:   "launch patient/*.rs",
 		Subject: "user-1",
@@ -219,7 +203,7 @@ func TestEventFiles(t *testing.T) {
 	if len(files) != len(outcomes) {
 		t.Errorf("%d files in events, %d outcomes known here", len(files), len(outcomes))
 	}
-	s := start(t, nil)
+	s := sandboxtest.Start(t, nil)
 	for _, file := range files {
 		name := filepath.Base(file)
 		event := must(os.ReadFile(file))
@@ -245,7 +229,7 @@ func TestEventFiles(t *testing.T) {
 }
 
 func TestConnectionAndSecretAreKept(t *testing.T) {
-	s := start(t, nil)
+	s := sandboxtest.Start(t, nil)
 	token := must(s.Token(t.Context(), "valid"))
 	before, _ := s.IDP.Introspections()
 	for range 20 {
@@ -261,7 +245,7 @@ func TestConnectionAndSecretAreKept(t *testing.T) {
 }
 
 func TestLogNamesWhatTheSecretLacks(t *testing.T) {
-	s := start(t, func(s *sandbox.Sandbox) { s.Document.HLRoleARN = "" })
+	s := sandboxtest.Start(t, func(s *sandbox.Sandbox) { s.Document.HLRoleARN = "" })
 	result := invoke(t, s, sandbox.Event(must(s.Token(t.Context(), "valid"))))
 	detail, _ := logLine(t, s, result)["error"].(string)
 	if result.FunctionError == nil || !strings.Contains(detail, "missing hl_role_arn") {
@@ -292,7 +276,7 @@ func TestIntrospectionAuth(t *testing.T) {
 		{"post", idp.AuthBasic, all, false},
 	} {
 		t.Run(fmt.Sprintf("%s where %s is wanted, %t", test.method, test.wanted, test.good), func(t *testing.T) {
-			s := start(t, func(s *sandbox.Sandbox) {
+			s := sandboxtest.Start(t, func(s *sandbox.Sandbox) {
 				s.IDP.Config.Auth, s.Environment.IntrospectionAuth = test.wanted, test.method
 				test.change(&s.Document)
 			})
@@ -324,7 +308,7 @@ func TestRules(t *testing.T) {
 		{"both rules", "datastore", "IDP", []string{sandbox.DatastoreEndpoint}, "active"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			s := start(t, func(s *sandbox.Sandbox) {
+			s := sandboxtest.Start(t, func(s *sandbox.Sandbox) {
 				s.Environment.RequiredAudience = strings.Fields(test.audience)
 				s.Environment.TrustedIssuers = strings.Fields(strings.ReplaceAll(test.issuers, "IDP", s.Document.AuthEndpoint))
 			})
@@ -344,7 +328,7 @@ func TestRules(t *testing.T) {
 func TestLog(t *testing.T) {
 	for _, enhanced := range []bool{false, true} {
 		t.Run(fmt.Sprintf("enhanced %t", enhanced), func(t *testing.T) {
-			s := start(t, func(s *sandbox.Sandbox) {
+			s := sandboxtest.Start(t, func(s *sandbox.Sandbox) {
 				s.Document.LambdaEnhancedLogging = contract.Flag(enhanced)
 			})
 			hidden := []string{s.Document.APIKey, s.Document.ClientSecret, sandbox.User, sandbox.FHIRUser, sandbox.Patient}

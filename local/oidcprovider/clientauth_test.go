@@ -26,6 +26,7 @@ import (
 	"healthlake-smart-on-fhir/internal/introspect"
 	"healthlake-smart-on-fhir/internal/reason"
 	"healthlake-smart-on-fhir/local/sandbox"
+	"healthlake-smart-on-fhir/local/sandboxtest"
 )
 
 // resourceServer is the client that introspects. Its id has characters that only a correct encoding brings across.
@@ -89,7 +90,7 @@ func TestPrivateKeyIsAccepted(t *testing.T) {
 			if algorithm == "RS256" {
 				audience = p.introspection()
 			}
-			s := startFunction(t, withKey(key, p.introspection(), audience))
+			s := sandboxtest.Start(t, withKey(key, p.introspection(), audience))
 			for range 5 { // each with an assertion of its own: the provider takes none twice
 				if got := ask(t, s, token); got != "authorized: active" {
 					t.Fatal(got)
@@ -122,7 +123,7 @@ func TestPrivateKeyIsRefused(t *testing.T) {
 		"an unknown client":                {client: "nobody", why: "client not found"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := startFunction(t, func(s *sandbox.Sandbox) {
+			s := sandboxtest.Start(t, func(s *sandbox.Sandbox) {
 				withKey(cmp.Or(test.key, good), p.introspection(), cmp.Or(test.audience, p.issuer))(s)
 				s.Document.ClientID = cmp.Or(test.client, resourceServer)
 			})
@@ -196,7 +197,7 @@ func TestRepeatedRequestsAreNoReplay(t *testing.T) {
 				proxy.ServeHTTP(w, r)
 			}))
 			t.Cleanup(front.Close)
-			s := startFunction(t, withKey(key, front.URL+"/token/introspection", p.issuer))
+			s := sandboxtest.Start(t, withKey(key, front.URL+"/token/introspection", p.issuer))
 			if got := ask(t, s, token); got != "authorized: active" {
 				t.Fatal(got)
 			}
@@ -230,7 +231,7 @@ func TestPrivateKeyRotation(t *testing.T) {
 		proxy.ServeHTTP(w, r)
 	}))
 	t.Cleanup(front.Close)
-	s := startFunction(t, withKey(first, front.URL+"/token/introspection", p.issuer))
+	s := sandboxtest.Start(t, withKey(first, front.URL+"/token/introspection", p.issuer))
 	ctx, cancel := context.WithTimeout(t.Context(), 70*time.Second)
 	defer cancel()
 	calls := 0
@@ -262,7 +263,7 @@ func TestRefusedPrivateKeyIsReplacedAtOnce(t *testing.T) {
 	withdrawn, current := newKey("ES256", "one"), newKey("ES256", "two")
 	p := startProvider(t, registered(current))
 	token := p.token(t, "opaque-backend", "")
-	s := startFunction(t, withKey(withdrawn, p.introspection(), p.issuer))
+	s := sandboxtest.Start(t, withKey(withdrawn, p.introspection(), p.issuer))
 	s.Document.ClientPrivateKey = current
 	s.PutDocument()
 	wait(t.Context(), 6*time.Second) // the secret is read at most every five seconds
@@ -273,7 +274,7 @@ func TestRefusedPrivateKeyIsReplacedAtOnce(t *testing.T) {
 
 func TestMissingPrivateKey(t *testing.T) {
 	p := startProvider(t)
-	s := startFunction(t, withKey("", p.introspection(), p.issuer))
+	s := sandboxtest.Start(t, withKey("", p.introspection(), p.issuer))
 	if got := ask(t, s, "a-token"); got != "error: secret_unavailable" {
 		t.Error(got)
 	}

@@ -6,6 +6,7 @@ import (
 
 	"healthlake-smart-on-fhir/internal/contract"
 	"healthlake-smart-on-fhir/local/sandbox"
+	"healthlake-smart-on-fhir/local/sandboxtest"
 )
 
 const audience = "https://fhir.clinic.example"
@@ -28,7 +29,7 @@ func decidedBy(t *testing.T, s *sandbox.Sandbox, name, token, want, issuer strin
 // is down, the tokens of the other work on.
 func TestTwoProviders(t *testing.T) {
 	p := startProvider(t)
-	s := startFunction(t, p.beside)
+	s := sandboxtest.Start(t, p.beside)
 	theirs, ours := p.token(t, "jwt-backend", audience), must(s.Token(t.Context(), "valid"))
 	const good, main = "authorized: active", contract.MainIssuer
 	decidedBy(t, s, "the main provider's token", ours, good, main)
@@ -59,7 +60,7 @@ func TestStartWhileTheOtherIsDown(t *testing.T) {
 	p := startProvider(t)
 	theirs := p.token(t, "jwt-backend", audience)
 	p.stop()
-	s := startFunction(t, p.beside)
+	s := sandboxtest.Start(t, p.beside)
 	if s.Function.InitDuration() >= sandbox.TimeLimit {
 		t.Errorf("the start took %s", s.Function.InitDuration())
 	}

@@ -110,24 +110,6 @@ func (p *provider) token(t *testing.T, client, resource string) string {
 	return answer.AccessToken
 }
 
-// startFunction starts the built function.
-func startFunction(t *testing.T, configure func(*sandbox.Sandbox)) *sandbox.Sandbox {
-	t.Helper()
-	s, err := sandbox.Start(t.Context(), configure)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if t.Failed() {
-			t.Logf("the function's log:\n%s", strings.Join(s.Function.Logs(), "\n"))
-		}
-		if err := s.Stop(); err != nil {
-			t.Error(err)
-		}
-	})
-	return s
-}
-
 // ask sends the token to the function and returns the outcome and the reason of its log line. It takes less than HealthLake
 // waits.
 func ask(t *testing.T, s *sandbox.Sandbox, token string) string {
