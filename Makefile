@@ -37,8 +37,15 @@ $(EVENT_GOALS): ; @:
 invoke: need-go ## Run one event through the function [EVENT=events/search.json]
 	@go build -C local -buildvcs=false -o ../bin/ ./cmd/invoke && bin/invoke "$(or $(EVENT_GOALS),$(EVENT))"
 
-preflight: need-go ## Check cdk.context.json against the provider and AWS before a deploy [ENV=dev ARGS="--write --offline --from-lambda" CLIENT_SECRET SRV_API_KEY CLIENT_PRIVATE_KEY]
-	@go build -buildvcs=false -o bin/ ./cmd/preflight && bin/preflight $(CONTEXT) $(ARGS)
+# make refuses an unknown word with hyphens before it reads this file. So preflight's options may also be words without them:
+# make preflight offline. Those with hyphens arrive here after a lone --.
+OPTION_GOALS := $(if $(filter preflight,$(MAKECMDGOALS)),$(foreach option,offline write trust-new-hosts from-lambda token-stdin json, \
+  $(filter $(option) --$(option),$(MAKECMDGOALS))))
+.PHONY: $(OPTION_GOALS)
+$(OPTION_GOALS): ; @:
+
+preflight: need-go ## Check cdk.context.json against the provider and AWS before a deploy [offline, write, from-lambda ENV=dev ARGS="--calls 50" CLIENT_SECRET SRV_API_KEY CLIENT_PRIVATE_KEY]
+	@go build -buildvcs=false -o bin/ ./cmd/preflight && bin/preflight $(CONTEXT) $(addprefix --,$(OPTION_GOALS:--%=%)) $(ARGS)
 
 synth: bin/deploy ## Write the CloudFormation templates to cdk.out [ENV=dev]
 	@bin/deploy synth $(CONTEXT)

@@ -63,6 +63,7 @@ func TestCommandCheckFindsMistakes(t *testing.T) {
 		"make deplow":                        "no target deplow",
 		"make deploy ARG=1":                  "no variable ARG",
 		"make preflight ARGS=--ofline":       "no option --ofline",
+		"make preflight ofline":              "no option --ofline",
 		"make invoke EVENT=events/none.json": "no file events/none.json",
 		"npx cdk dif":                        "no subcommand",
 		"npx cdk diff --methd template":      "no option --methd",
@@ -225,6 +226,9 @@ func (c *commandCheck) make(args []string) error {
 	}
 	for _, arg := range args {
 		variable, value, assigned := strings.Cut(arg, "=")
+		if args[0] == "preflight" && !assigned && arg != args[0] { // an option as a word
+			variable, value, assigned = "ARGS", "--"+arg, true
+		}
 		switch {
 		case !assigned && !regexp.MustCompile(`(?m)^`+regexp.QuoteMeta(arg)+`:`).Match(content):
 			return fmt.Errorf("no target %s", arg)

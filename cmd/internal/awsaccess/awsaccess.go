@@ -11,6 +11,7 @@ import (
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
+	"github.com/aws/smithy-go/logging"
 )
 
 const (
@@ -25,7 +26,8 @@ func Open(ctx context.Context, region, profile string) (cfg aws.Config, account 
 	client := awshttp.NewBuildableClient().WithTimeout(requestTimeout).
 		WithDialerOptions(func(d *net.Dialer) { d.Timeout = connectTimeout })
 	cfg, err = config.LoadDefaultConfig(ctx, config.WithRegion(region), config.WithSharedConfigProfile(profile),
-		config.WithHTTPClient(client), config.WithRetryMaxAttempts(attempts))
+		config.WithHTTPClient(client), config.WithRetryMaxAttempts(attempts),
+		config.WithLogger(logging.Nop{})) // what it would print, such as how it looks for credentials, is in no user's way to a fix
 	if err != nil {
 		return aws.Config{}, "", explainSettings(err)
 	}
