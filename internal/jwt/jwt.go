@@ -40,9 +40,10 @@ var algorithms = []jose.SignatureAlgorithm{
 // maxToken bounds a token before anything of it is decoded.
 const maxToken = 16 << 10
 
-// limits make a key that the issuer has withdrawn stop working within ten minutes, where its keys can be fetched; while
-// they cannot, those that are known serve on. An unknown key is looked for at most once in ten seconds.
-var limits = lastgood.Limits{
+// Limits say when an issuer's keys are fetched. A key that the issuer has withdrawn stops working within ten minutes, where
+// its keys can be fetched; while they cannot, those that are known serve on. An unknown key is looked for at most once in ten
+// seconds.
+var Limits = lastgood.Limits{
 	RefreshAfter: 5 * time.Minute,
 	MaxAge:       10 * time.Minute,
 	MaxWait:      600 * time.Millisecond,
@@ -61,7 +62,7 @@ type Verifier struct {
 func New(issuer, keysURL string, transport *httpclient.Transport, now func() time.Time) *Verifier {
 	return &Verifier{issuer: issuer, keys: lastgood.New(func(ctx context.Context) (keySet, error) {
 		return fetchKeys(ctx, transport, keysURL)
-	}, limits, now)}
+	}, Limits, now)}
 }
 
 // Load fetches the keys if none are known, so that the first token need not wait for them.

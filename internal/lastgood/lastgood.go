@@ -6,22 +6,27 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"sync"
 	"time"
 )
 
 // Limits say when a value is fetched again and how long a caller waits for that.
 type Limits struct {
-	// RefreshAfter is the age at which a call starts a fetch in the background. With steady traffic no call ever waits.
+	// RefreshAfter is the age at which a call starts a fetch in the background, and up to half as much again: each value that
+	// is fetched draws its own, so that processes that began together do not fetch together. With steady traffic no call
+	// ever waits.
 	RefreshAfter time.Duration
 	// MaxAge is the age at which a call waits for the fetch, up to MaxWait. After that it gets the last good value.
 	MaxAge  time.Duration
 	MaxWait time.Duration
-	// RetryAfter is the time between two fetches, counted from their beginnings, while fetching fails or Renew finds
-	// nothing new. It does not hold while there is no value at all.
+	// RetryAfter is the least time between two fetches, counted from their beginnings, while fetching fails or Renew finds
+	// nothing new. Get adds up to half as much, drawn for each fetch. It does not hold while there is no value at all.
 	RetryAfter time.Duration
 	// FetchTimeout ends a fetch.
 	FetchTimeout time.Duration
+	// Random returns a number from 0 to 1, 1 excluded. nil is math/rand/v2's, which differs from process to process.
+	Random func() float64
 }
 
 // Value is a value of type T with its limits. It is safe for concurrent use; calls that need a fetch share one.
@@ -32,7 +37,7 @@ type Value[T any] struct {
 
 	mu      sync.Mutex    // held by the callers of all unexported methods
 	held    *T            // nil until the first fetch succeeds
-	loaded  time.Time     // when the fetch of held began
+	source  *attempt      // the fetch of held
 	err     error         // of the last fetch that ended
 	newest  *attempt      // the fetch that began last
 	changed chan struct{} // closed and replaced whenever a fetch ends
@@ -41,11 +46,18 @@ type Value[T any] struct {
 // attempt is one fetch.
 type attempt struct {
 	began time.Time
+	delay float64 // how much longer than need be to wait for the next one: 0 to 0.5
 	over  bool
 }
 
+// spread adds this fetch's delay to d.
+func (a *attempt) spread(d time.Duration) time.Duration { return d + time.Duration(a.delay*float64(d)) }
+
 // New returns a value that is fetched at the first call. Its clock is now.
 func New[T any](fetch func(context.Context) (T, error), limits Limits, now func() time.Time) *Value[T] {
+	if limits.Random == nil {
+		limits.Random = rand.Float64
+	}
 	return &Value[T]{
 		fetch:  fetch,
 		limits: limits,
@@ -65,14 +77,14 @@ func (v *Value[T]) Get(ctx context.Context) (T, error) {
 	if v.held == nil {
 		return v.first(ctx)
 	}
-	if v.isWithin(v.loaded, v.limits.RefreshAfter) {
+	if v.isWithin(v.source.began, v.source.spread(v.limits.RefreshAfter)) {
 		return *v.held, nil
 	}
-	failed := v.err != nil && v.isWithin(v.newest.began, v.limits.RetryAfter)
+	failed := v.err != nil && v.isWithin(v.newest.began, v.newest.spread(v.limits.RetryAfter))
 	if !failed && !v.isRunning(v.limits.FetchTimeout) {
 		v.begin()
 	}
-	if !v.isWithin(v.loaded, v.limits.MaxAge) && v.isRunning(v.limits.FetchTimeout) {
+	if !v.isWithin(v.source.began, v.limits.MaxAge) && v.isRunning(v.limits.FetchTimeout) {
 		v.wait(ctx, v.newest, v.limits.MaxWait)
 	}
 	return *v.held, nil
@@ -156,7 +168,7 @@ func (v *Value[T]) isRunning(d time.Duration) bool {
 
 // begin starts a fetch.
 func (v *Value[T]) begin() {
-	a := &attempt{began: v.now()}
+	a := &attempt{began: v.now(), delay: v.limits.Random() / 2}
 	v.newest = a
 	go func() {
 		// Not the caller's context: the fetch is for every call that waits for it, and for later ones.
@@ -175,7 +187,7 @@ func (v *Value[T]) end(a *attempt, value T, err error) {
 	if a == v.newest || v.held == nil {
 		v.err = err
 		if err == nil {
-			v.held, v.loaded = &value, a.began
+			v.held, v.source = &value, a
 		}
 	}
 	close(v.changed)

@@ -65,6 +65,7 @@ var limits = lastgood.Limits{
 	MaxWait:      200 * time.Millisecond,
 	RetryAfter:   5 * time.Second,
 	FetchTimeout: 2 * time.Second,
+	Random:       func() float64 { return 0 },
 }
 
 func newValue() (*lastgood.Value[string], *store, *clock) {
@@ -105,6 +106,33 @@ func TestKeepsTheValue(t *testing.T) {
 	if got := s.fetches.Load(); got != 1 {
 		t.Errorf("%d fetches in 29 s, want 1", got)
 	}
+}
+
+// At the most, both times are half as long again. A value's own is drawn once, not at each call.
+func TestDrawsItsTimes(t *testing.T) {
+	s, c := &store{value: "one"}, &clock{now: time.Unix(1700000000, 0)}
+	limits, drawn := limits, 0.5
+	limits.Random = func() float64 { return drawn }
+	v := lastgood.New(s.fetch, limits, c.Now)
+	fetches := func(what string, n int32) {
+		t.Helper()
+		want(t, v, "one")
+		eventually(t, what, func() bool { return s.fetches.Load() >= n })
+		if got := s.fetches.Load(); got != n {
+			t.Errorf("%s: %d fetches, want %d", what, got, n)
+		}
+	}
+	fetches("the first call", 1)
+	drawn = 0.8
+	c.advance(37 * time.Second)
+	fetches("before 1.25 times RefreshAfter", 1)
+	s.set("", errors.New("AccessDeniedException"), nil)
+	c.advance(30 * time.Second) // older than MaxAge: the call waits for the fetch
+	fetches("after it", 2)
+	c.advance(6900 * time.Millisecond)
+	fetches("before 1.4 times RetryAfter", 2)
+	c.advance(200 * time.Millisecond)
+	fetches("after it", 3)
 }
 
 func TestPicksUpAChangeWithinTheMinute(t *testing.T) {

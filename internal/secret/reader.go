@@ -13,9 +13,9 @@ import (
 // where Secrets Manager responds.
 const MaxAge = 60 * time.Second
 
-// limits: a call waits for at most 200 ms of its second, which
-// leaves most of it for the identity provider.
-var limits = lastgood.Limits{
+// Limits say when the secret is read. A call waits for at most 200 ms of its second, which leaves most of it for the identity
+// provider.
+var Limits = lastgood.Limits{
 	RefreshAfter: 30 * time.Second,
 	MaxAge:       MaxAge,
 	MaxWait:      200 * time.Millisecond,
@@ -39,7 +39,7 @@ func NewReader(
 			return contract.Document{}, err
 		}
 		return parse(value)
-	}, limits, now)}
+	}, Limits, now)}
 }
 
 // Document returns the document, at most a minute old where Secrets Manager answers. Where a refresh fails, is late (200

@@ -55,7 +55,8 @@ type row struct {
 	cold bool
 	// brief says that the fault ends when the function has started.
 	brief bool
-	// age is how old the function is when the fault comes. After half a minute it reads the secret again in the background.
+	// age is how old the function is when the fault comes. At 45 seconds at the latest it reads the
+	// secret again in the background.
 	age time.Duration
 	// times is how often stage and event follow each other; 0 for once.
 	times int

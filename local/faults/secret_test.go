@@ -107,7 +107,7 @@ func secretFaultsLater() group {
 		return func(s *scene) { s.Secrets.SetFault(silence); s.front.strike(x) }
 	}
 	g.rows = append(g.rows,
-		row{fault: "after half a minute, Secrets Manager does not respond", want: authorized, age: 35 * time.Second,
+		row{fault: "after 46 seconds, Secrets Manager does not respond", want: authorized, age: 46 * time.Second,
 			stage: both(fault{})},
 		row{fault: "after a minute, Secrets Manager does not respond and the provider's first request never gets a response",
 			want: authorized, age: minute, stage: both(first(raw(hold)))},
