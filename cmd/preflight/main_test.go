@@ -165,7 +165,8 @@ func TestBrokenContext(t *testing.T) {
 
 func TestOffline(t *testing.T) {
 	dir := folder(t, map[string]any{"authEndpoint": "https://idp.example/", "authEndpointToken": "https://idp.example/token",
-		"authEndpointIntrospect": "https://idp.example/introspect"})
+		"authEndpointIntrospect":   "https://idp.example/introspect",
+		"tokenEndpointAuthMethods": "private_key_jwt", "tokenEndpointAuthSigningAlgs": "RS384"})
 	status, stdout, _ := run(t, "", "--dir", dir, "--offline", "--json")
 	var d checklist.Document
 	if err := json.Unmarshal([]byte(stdout), &d); err != nil {
@@ -207,6 +208,10 @@ func TestWriteAndToken(t *testing.T) {
 			t.Errorf("no %s in\n%s", want, stdout)
 		}
 	}
+	// What the document does not name stays out, with a warning about what that means.
+	if strings.Contains(stdout, "tokenEndpointAuthMethods: \"") || !strings.Contains(stdout, "tokenEndpointAuthMethods: got nothing") {
+		t.Errorf("no warning about the token endpoint in\n%s", stdout)
+	}
 	// Once more there is nothing to change.
 	status, stdout, _ = run(t, "", "--dir", dir, "--write", "--calls", "1")
 	if status != 0 || !strings.Contains(stdout, "0 keys changed") || strings.Contains(stdout, "Changed in") {
@@ -219,6 +224,32 @@ func TestWriteAndToken(t *testing.T) {
 	if status != 0 || err != nil || !strings.Contains(string(text), `"authEndPoint": "`+idp+`/"`) ||
 		!strings.Contains(string(text), `"authIssuer": "`+idp+`/"`) {
 		t.Errorf("status %d, %v\n%s\n%s", status, err, stdout, text)
+	}
+}
+
+// The lists of the provider's document go into the context, and from there into the datastore's document.
+func TestWriteLists(t *testing.T) {
+	idp := startIDP(t, map[string]any{"token_endpoint_auth_methods_supported": []string{"client_secret_basic", "private_key_jwt"},
+		"token_endpoint_auth_signing_alg_values_supported": []string{"RS256", "ES384"}})
+	dir := folder(t, map[string]any{"authIssuer": idp, "tokenEndpointAuthSigningAlgs": []string{"RS256", "ES384"}})
+	status, stdout, _ := run(t, "", "--dir", dir, "--write", "--calls", "1")
+	text, err := os.ReadFile(filepath.Join(dir, "cdk.context.json"))
+	if status != 0 || err != nil || !strings.Contains(string(text), `"tokenEndpointAuthMethods": "client_secret_basic, private_key_jwt"`) {
+		t.Errorf("status %d, %v\n%s\n%s", status, err, stdout, text)
+	}
+	// The array that was right stays as it was.
+	if strings.Contains(stdout, "tokenEndpointAuthSigningAlgs: \"") ||
+		!strings.Contains(stdout, "ok       discovery tokenEndpointAuthSigningAlgs") || strings.Contains(stdout, "got nothing, but") {
+		t.Errorf("got\n%s", stdout)
+	}
+	status, stdout, _ = run(t, "", "--dir", dir, "--calls", "1", "-c", "tokenEndpointAuthMethods=private_key_jwt none")
+	if status != 0 || !strings.Contains(stdout, "warning  discovery tokenEndpointAuthMethods") || !strings.Contains(stdout, "does not support none") {
+		t.Errorf("status %d\n%s", status, stdout)
+	}
+	// What could not be read back is not written.
+	dir = folder(t, map[string]any{"authIssuer": startIDP(t, map[string]any{"token_endpoint_auth_methods_supported": []string{"a, b"}})})
+	if status, stdout, _ := run(t, "", "--dir", dir, "--write"); status != 1 || !strings.Contains(stdout, `"a, b"`) {
+		t.Errorf("status %d\n%s", status, stdout)
 	}
 }
 

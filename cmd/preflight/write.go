@@ -14,9 +14,11 @@ import (
 	"healthlake-smart-on-fhir/internal/config"
 )
 
-// endpointKeys are what --write fills in. The registration endpoint is left out: to advertise it is a choice.
+// endpointKeys and listKeys are what --write fills in. The registration endpoint is left out: to advertise it is a choice.
 var endpointKeys = []string{config.KeyAuthEndpoint, config.KeyAuthIssuer, config.KeyAuthEndpointToken,
 	config.KeyAuthEndpointIntrospect, config.KeyAuthEndpointAuthorize, config.KeyAuthEndpointJwks, config.KeyAuthEndpointRevoke}
+
+var listKeys = []string{config.KeyTokenEndpointAuthMethods, config.KeyTokenEndpointAuthSigningAlgs}
 
 const checkWrite = "write"
 
@@ -112,6 +114,11 @@ func unusable(document provider.Document) string {
 			}
 		}
 	}
+	for _, key := range listKeys {
+		if problem := wrong(key, document.List(key)); problem != "" {
+			return problem
+		}
+	}
 	return ""
 }
 
@@ -175,6 +182,12 @@ func settingsFrom(document provider.Document, values map[string]any) (settings [
 			settings = append(settings, cdkcontext.Setting{Key: spelling, Value: want})
 		}
 	}
+	for _, key := range listKeys {
+		want := document.List(key)
+		if len(want) > 0 && !slices.Equal(config.List(values[key]), want) {
+			settings = append(settings, cdkcontext.Setting{Key: key, Value: strings.Join(want, ", ")})
+		}
+	}
 	return settings
 }
 
@@ -195,7 +208,7 @@ func hostOf(text string) string {
 }
 
 // wrong is what the configuration says against a value for a key, "" for nothing.
-func wrong(key, value string) string {
+func wrong(key string, value any) string {
 	_, problems := config.Parse(map[string]any{key: value})
 	i := slices.IndexFunc(problems, func(p config.Problem) bool { return p.Key == key && !p.Warning })
 	if i < 0 {

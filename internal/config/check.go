@@ -94,7 +94,7 @@ var (
 	// RFC 6749 section 3.3.
 	scopes = elements{check: matching(`a list of scopes, without spaces, " and \`, `^[!#-\[\]-~]+$`)}
 
-	// These three become lists in the discovery document.
+	// These five become lists in the discovery document.
 	smartScopes = elements{check: check[string]{scopes.want + ", each once", scopes.ok}, distinct: true}
 	// Capability names that SMART does not define are allowed: implementation guides add their own.
 	capabilities = elements{check: matching("a list of at least one SMART capability, each once", `^[!-~]+$`),
@@ -102,6 +102,10 @@ var (
 	// The only two that HealthLake accepts.
 	grantTypes = elements{check: check[string]{"a list with " + GrantAuthorizationCode + ", " + GrantClientCredentials +
 		" or both, each once", oneOf(GrantAuthorizationCode, GrantClientCredentials).ok}, atLeastOne: true, distinct: true}
+	// RFC 8414 section 2. Providers have methods of their own.
+	authMethods = elements{check: matching("a list of methods such as "+authPrivateKeyJWT+", each once", `^[A-Za-z0-9_-]+$`), distinct: true}
+	signingAlgs = elements{check: allOf("a list of JWS algorithms such as RS384, each once, and not none",
+		matching("", `^[A-Za-z0-9_-]+$`), not(check[string]{ok: func(s string) bool { return s == "none" }})), distinct: true}
 )
 
 const referenceExample = "{{resolve:secretsmanager:<secret>:SecretString:<json key>}}"

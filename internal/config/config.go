@@ -89,9 +89,13 @@ type Config struct {
 	SmartCapabilities        []string
 	SmartScopes              []string
 	GrantTypes               []string
-	KMSKey                   string // key kmsKey: KMSKeyAWSOwned, KMSKeyCreate or a key's ARN
-	BulkExport               string // one of the BulkExport constants
-	HealthLakeAccess         string
+	// What apps may do at the token endpoint; empty: the discovery document does not say it.
+	TokenEndpointAuthMethods     []string
+	TokenEndpointAuthSigningAlgs []string
+
+	KMSKey           string // key kmsKey: KMSKeyAWSOwned, KMSKeyCreate or a key's ARN
+	BulkExport       string // one of the BulkExport constants
+	HealthLakeAccess string
 
 	RestrictInvokeToAccount bool // HealthLake may invoke the function only for datastores of this account
 

@@ -18,7 +18,7 @@ import (
 // without faults, and SMARTWarnings must name the key of each recommendation that the document does not follow.
 func TestMetadataFollowsSMART(t *testing.T) {
 	accepted, refused, warned := 0, 0, 0
-	for context := range combinations([]choice{
+	document := []choice{
 		{"authorizationStrategy", []any{nil, "SMART_ON_FHIR_V1"}},
 		{"grantTypes", []any{nil, "authorization_code", "client_credentials", "client_credentials authorization_code",
 			"authorization_code authorization_code"}},
@@ -31,7 +31,13 @@ func TestMetadataFollowsSMART(t *testing.T) {
 		{"authIssuer", []any{nil, "", "https://idp.example/?tenant=1"}},
 		{"authEndpointJwks", []any{nil, "", "http://localhost/keys"}},
 		{"authEndpointRegister", []any{nil, "https://idp.example/register"}},
-	}) {
+	}
+	asymmetric := []choice{
+		{"smartCapabilities", []any{nil, "launch-standalone permission-v1 permission-v2"}},
+		{"tokenEndpointAuthMethods", []any{nil, "", "client_secret_basic none", "client_secret_basic,private_key_jwt", "none none"}},
+		{"tokenEndpointAuthSigningAlgs", []any{nil, "RS256", "RS256 ES384", "none RS384"}},
+	}
+	for context := range concat(combinations(document), combinations(asymmetric)) {
 		cfg, problems := config.Parse(context)
 		if config.HasErrors(problems) {
 			refused++
@@ -60,9 +66,10 @@ func TestMetadataFollowsSMART(t *testing.T) {
 // The reading itself finds what it looks for.
 func TestDocumentFaultsAreFound(t *testing.T) {
 	const good = `{"issuer":"https://i","jwks_uri":"https://i/k","authorization_endpoint":"https://i/a",` +
+		`"token_endpoint_auth_methods_supported":["private_key_jwt"],"token_endpoint_auth_signing_alg_values_supported":["ES384"],` +
 		`"token_endpoint":"https://i/t","scopes_supported":["openid","fhirUser","patient/*.rs"],` +
 		`"response_types_supported":["code"],"grant_types_supported":["authorization_code"],` +
-		`"capabilities":["launch-standalone","sso-openid-connect","permission-v2"],` +
+		`"capabilities":["launch-standalone","sso-openid-connect","client-confidential-asymmetric","permission-v2"],` +
 		`"code_challenge_methods_supported":["S256"]}`
 	if faults := read(t, good).faults(config.StrategySMART); len(faults) > 0 {
 		t.Fatalf("a good document: %q", faults)
@@ -76,6 +83,7 @@ func TestDocumentFaultsAreFound(t *testing.T) {
 		{`["authorization_code"]`, `[]`}, {`"grant_types_supported"`, `"other"`}, {`"capabilities"`, `"other"`},
 		{`"permission-v2"`, `"permission-v1"`}, {`"permission-v2"`, `"permission-v2.2"`},
 		{`"permission-v2"`, `"permission-v2","permission-v2"`}, {`["S256"]`, `["S256","plain"]`}, {`["S256"]`, `["S512"]`},
+		{`["private_key_jwt"]`, `["none"]`}, {`["ES384"]`, `["RS256"]`}, {`["ES384"]`, `["ES384","none"]`},
 	} {
 		changed := strings.Replace(good, change[0], change[1], 1)
 		if changed == good || len(read(t, changed).faults(config.StrategySMART)) == 0 {
@@ -143,6 +151,12 @@ func (d document) faults(strategy string) (faults []string) {
 	fault(code && !d.has("response_types_supported", "code"), "authorization_code without response type code")
 	fault((d.can("launch-ehr") || d.can("launch-standalone")) && !code, "launch without authorization_code")
 
+	for element, wanted := range asymmetricElements {
+		fault(d.can("client-confidential-asymmetric") && d[element] != nil && !slices.ContainsFunc(wanted,
+			func(w string) bool { return d.has(element, w) }), "asymmetric clients without "+wanted[0])
+	}
+	fault(d.has("token_endpoint_auth_signing_alg_values_supported", "none"), "assertions without a signature")
+
 	v2, fine := d.can("permission-v2"), d.can("permission-v2.2")
 	fault((v2 || fine) && strategy != "SMART_ON_FHIR", "v2 permissions with "+strategy)
 	fault(fine && !v2, "permission-v2.2 without permission-v2")
@@ -162,6 +176,9 @@ func (d document) notFollowed() (keys []string) {
 	}
 	advice(d["issuer"] != nil && !d.can("sso-openid-connect"), "smartCapabilities")
 	advice(d.has("grant_types_supported", "client_credentials") && !d.can("client-confidential-asymmetric"), "smartCapabilities")
+	advice(d.can("client-confidential-asymmetric") && d["token_endpoint_auth_methods_supported"] == nil, "tokenEndpointAuthMethods")
+	advice(d.can("client-confidential-asymmetric") && d["token_endpoint_auth_signing_alg_values_supported"] == nil,
+		"tokenEndpointAuthSigningAlgs")
 	scopes := d.list("scopes_supported")
 	advice(slices.ContainsFunc(scopes, scopeV1.MatchString) && !d.can("permission-v1"), "smartScopes")
 	for scope, capability := range map[string]string{
@@ -176,6 +193,12 @@ func (d document) notFollowed() (keys []string) {
 	return keys
 }
 
+// asymmetricElements are what SMART requires beside client-confidential-asymmetric: one of these values at least.
+var asymmetricElements = map[string][]string{
+	"token_endpoint_auth_methods_supported":            {"private_key_jwt"},
+	"token_endpoint_auth_signing_alg_values_supported": {"RS384", "ES384"},
+}
+
 // What a scope permits on a resource, in SMART v1 and v2; without any permission it is of neither version.
 var (
 	scopeV1    = regexp.MustCompile(`^(patient|user|system)/[^.]+\.(read|write|\*)$`)
@@ -188,6 +211,14 @@ func isAddress(s string) bool {
 	u, err := url.Parse(s)
 	return err == nil && u.Host != "" && u.User == nil && !strings.Contains(s, "#") &&
 		(u.Scheme == "https" || u.Scheme == "http" && u.Hostname() == "localhost")
+}
+
+func concat[T any](all ...iter.Seq[T]) iter.Seq[T] {
+	return func(yield func(T) bool) {
+		for _, one := range all {
+			one(yield)
+		}
+	}
 }
 
 // choice is a context key and values for it; nil leaves the key out.

@@ -80,6 +80,8 @@ const (
 	KeyAuthorizationStrategy         = "authorizationStrategy"
 	KeySmartCapabilities             = "smartCapabilities"
 	KeySmartScopes                   = "smartScopes"
+	KeyTokenEndpointAuthMethods      = "tokenEndpointAuthMethods"
+	KeyTokenEndpointAuthSigningAlgs  = "tokenEndpointAuthSigningAlgs"
 	KeyGrantTypes                    = "grantTypes"
 	KeyKMSKey                        = "kmsKey"
 	KeyBulkExport                    = "bulkExport"

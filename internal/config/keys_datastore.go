@@ -103,6 +103,19 @@ var datastoreKeys = []key{
 			"(`patient/Observation.rs?category=laboratory`) for a resource type only, not for `*`, and a filter does not restrict a " +
 			"bulk export.",
 	},
+	{
+		name: KeyTokenEndpointAuthMethods, byDefault: fixed([]string{}),
+		value: list(func(c *Config) *[]string { return &c.TokenEndpointAuthMethods }, authMethods),
+		doc: "How apps may authenticate at the token endpoint: `token_endpoint_auth_methods_supported` of the discovery document, which " +
+			"SMART requires beside the capability `client-confidential-asymmetric`. `make preflight write` takes it from " +
+			"[the provider's document](../preflight.md#fill-in-the-endpoints-from-the-issuer). Empty: the discovery document has no such field.",
+	},
+	{
+		name: KeyTokenEndpointAuthSigningAlgs, byDefault: fixed([]string{}),
+		value: list(func(c *Config) *[]string { return &c.TokenEndpointAuthSigningAlgs }, signingAlgs),
+		doc: "How apps may sign their assertions there: `token_endpoint_auth_signing_alg_values_supported`, in the same way. If the " +
+			"provider's document doesn't say it, as ORY's, set what the provider accepts, for ORY `RS384, ES384`.",
+	},
 }
 
 // preloadDataType is checked only where data is preloaded; otherwise the key does not matter.

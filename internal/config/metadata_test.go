@@ -23,6 +23,10 @@ func TestMetadata(t *testing.T) {
 	v22.SmartScopes = []string{"patient/Observation.rs?category=laboratory&status=final"}
 	v22.GrantTypes = []string{"client_credentials"}
 
+	asymmetric := providerSample()
+	asymmetric.TokenEndpointAuthMethods = []string{"client_secret_basic", "private_key_jwt"}
+	asymmetric.TokenEndpointAuthSigningAlgs = []string{"ES384", "RS256"}
+
 	for _, test := range []struct {
 		name string
 		cfg  Config
@@ -51,6 +55,20 @@ func TestMetadata(t *testing.T) {
 			`"scopes_supported":["openid","patient/*.rs"]`,
 			`"response_types_supported":["code"]`,
 			`"grant_types_supported":["authorization_code","client_credentials"]`,
+			`"capabilities":["launch-standalone","sso-openid-connect","permission-v1","permission-v2"]`,
+			`"code_challenge_methods_supported":["S256"]}`,
+		}},
+		{"asymmetric clients", asymmetric, []string{
+			`{"issuer":"https://idp.example/"`,
+			`"jwks_uri":"https://idp.example/.well-known/jwks.json"`,
+			`"authorization_endpoint":"https://idp.example/oauth2/auth"`,
+			`"token_endpoint":"https://idp.example/oauth2/token"`,
+			`"revocation_endpoint":"https://idp.example/oauth2/revoke"`,
+			`"scopes_supported":["openid","patient/*.rs"]`,
+			`"response_types_supported":["code"]`,
+			`"grant_types_supported":["authorization_code","client_credentials"]`,
+			`"token_endpoint_auth_methods_supported":["client_secret_basic","private_key_jwt"]`,
+			`"token_endpoint_auth_signing_alg_values_supported":["ES384","RS256"]`,
 			`"capabilities":["launch-standalone","sso-openid-connect","permission-v1","permission-v2"]`,
 			`"code_challenge_methods_supported":["S256"]}`,
 		}},

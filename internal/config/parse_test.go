@@ -35,6 +35,7 @@ func TestDefaults(t *testing.T) {
 		KMSKey:     "aws-owned", HealthLakeAccess: "read-write", SecretName: "SOF-HL", SecretAdmins: []string{},
 		LambdaArchitecture: "arm64", LambdaMemorySize: 512, LambdaConcurrentExecutions: 5, LogRetentionDays: 14,
 		Dashboard: true, VPCSubnets: []string{}, VPCSecurityGroups: []string{},
+		TokenEndpointAuthMethods: []string{}, TokenEndpointAuthSigningAlgs: []string{},
 	}
 	if got := accepts(t, nil); !reflect.DeepEqual(got, want) {
 		t.Errorf("got  %+v\nwant %+v", got, want)

@@ -74,6 +74,7 @@ func TestReplaces(t *testing.T) {
 		"datastoreName": "other", "adoptDatastore": "0123456789abcdef0123456789abcdef", "protectDatastore": true, "preloadData": true, "preloadDataType": "SYNTHEA", "kmsKey": "create",
 		"healthLakeAccess": "read-only", "bulkExport": "get", "authorizationStrategy": "SMART_ON_FHIR_V1", "fineGrainedAuthorization": false,
 		"smartScopes": "openid", "smartCapabilities": "permission-v2", "grantTypes": "authorization_code",
+		"tokenEndpointAuthMethods": "private_key_jwt", "tokenEndpointAuthSigningAlgs": "ES384",
 
 		"lambdaEnhancedLogging": true, "logRetentionDays": 365, "auditClaims": "jti", "dashboard": false, "tracing": true, "alarmEmail": "ops@example.org",
 	}

@@ -88,7 +88,8 @@ func kmsKeyRule(c Config) []Problem {
 
 // documentKeys are those that the discovery document is made from.
 var documentKeys = []string{KeyAuthIssuer, KeyAuthEndpointJwks, KeyAuthEndpointAuthorize, KeyAuthEndpointToken, KeyAuthEndpointRegister,
-	KeyAuthEndpointManage, KeyAuthEndpointRevoke, KeySmartScopes, KeySmartCapabilities, KeyGrantTypes}
+	KeyAuthEndpointManage, KeyAuthEndpointRevoke, KeySmartScopes, KeySmartCapabilities, KeyGrantTypes,
+	KeyTokenEndpointAuthMethods, KeyTokenEndpointAuthSigningAlgs}
 
 // documentRule: the stack takes the document as a parameter.
 func documentRule(c Config) []Problem {

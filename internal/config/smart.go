@@ -21,6 +21,12 @@ const (
 	capabilityFineGrained  = "permission-v2.2"
 )
 
+// authPrivateKeyJWT is the method of clients that sign with a key, and smartSigningAlgs are the algorithms that SMART wants of
+// them (SMART App Launch 2.2, "Client Authentication: Asymmetric").
+const authPrivateKeyJWT = "private_key_jwt"
+
+var smartSigningAlgs = []string{"RS384", "ES384"}
+
 // hydraCapabilities are those that every deployment of ORY Hydra with HealthLake has. Left out are
 //   - launch-ehr and context-ehr-*: Hydra passes a launch parameter on to the deployment's own login and consent
 //     application, and does nothing with it itself;
@@ -97,6 +103,7 @@ var smartRules = []rule{
 	{[]string{KeyGrantTypes, KeySmartCapabilities}, launchRule},
 	{[]string{KeyAuthorizationStrategy, KeySmartCapabilities, KeySmartScopes}, scopeRule},
 	{[]string{KeySmartScopes}, scopeGrammarRule},
+	{[]string{KeySmartCapabilities, KeyTokenEndpointAuthMethods, KeyTokenEndpointAuthSigningAlgs}, asymmetricRule},
 }
 
 func (c Config) can(capability string) bool { return slices.Contains(c.SmartCapabilities, capability) }
@@ -161,4 +168,37 @@ func scopeRule(c Config) []Problem {
 		Got:  show(c.SmartScopes[i]) + ", a SMART v2 scope",
 		Want: "v1 scopes (.read, .write, .*), or " + capabilityPermissionV2 + " among " + KeySmartCapabilities,
 	}}
+}
+
+// advertised is a list of the discovery document that SMART requires beside a capability, with one of the wanted values in it.
+type advertised struct {
+	key    string
+	values []string
+	want   []string
+}
+
+// asymmetricLists are those that belong to the capability for clients with asymmetric keys; none without it.
+func (c Config) asymmetricLists() []advertised {
+	if !c.can(capabilityAsymmetric) {
+		return nil
+	}
+	return []advertised{
+		{KeyTokenEndpointAuthMethods, c.TokenEndpointAuthMethods, []string{authPrivateKeyJWT}},
+		{KeyTokenEndpointAuthSigningAlgs, c.TokenEndpointAuthSigningAlgs, smartSigningAlgs},
+	}
+}
+
+// asymmetricRule: clients with asymmetric keys learn from the document what they need to sign with. Where a list is missing,
+// that is a warning: the keys are younger than the capability.
+func asymmetricRule(c Config) (problems []Problem) {
+	for _, l := range c.asymmetricLists() {
+		if len(l.values) == 0 || slices.ContainsFunc(l.want, func(w string) bool { return slices.Contains(l.values, w) }) {
+			continue
+		}
+		want := strings.Join(l.want, " or ")
+		problems = append(problems, Problem{Key: KeySmartCapabilities,
+			Got:  capabilityAsymmetric + ", but no " + want + " among " + l.key,
+			Want: want + " there, if the provider accepts it, or no " + capabilityAsymmetric})
+	}
+	return problems
 }

@@ -68,6 +68,24 @@ func TestLaunchNeedsAuthorizationCode(t *testing.T) {
 		"error grantTypes: got no authorization_code, want authorization_code, or smartCapabilities without launch-ehr")
 }
 
+func TestAsymmetricClients(t *testing.T) {
+	type m = map[string]any
+	c := accepts(t, m{"tokenEndpointAuthMethods": []any{"client_secret_basic", "private_key_jwt"}, "tokenEndpointAuthSigningAlgs": "RS256, RS384"})
+	if !slices.Equal(c.TokenEndpointAuthMethods, []string{"client_secret_basic", "private_key_jwt"}) ||
+		!slices.Equal(c.TokenEndpointAuthSigningAlgs, []string{"RS256", "RS384"}) {
+		t.Errorf("read %q, %q", c.TokenEndpointAuthMethods, c.TokenEndpointAuthSigningAlgs)
+	}
+	says(t, m{"tokenEndpointAuthMethods": "client_secret_basic", "tokenEndpointAuthSigningAlgs": "RS256"},
+		"error smartCapabilities: got client-confidential-asymmetric, but no private_key_jwt among tokenEndpointAuthMethods, "+
+			"want private_key_jwt there, if the provider accepts it, or no client-confidential-asymmetric",
+		"error smartCapabilities: got client-confidential-asymmetric, but no RS384 or ES384 among tokenEndpointAuthSigningAlgs, "+
+			"want RS384 or ES384 there, if the provider accepts it, or no client-confidential-asymmetric")
+	accepts(t, m{"tokenEndpointAuthMethods": "client_secret_basic", "tokenEndpointAuthSigningAlgs": "RS256",
+		"smartCapabilities": "launch-standalone permission-v2"})
+	faults(t, "tokenEndpointAuthMethods", m{"tokenEndpointAuthMethods": "none none"})
+	faults(t, "tokenEndpointAuthSigningAlgs", m{"tokenEndpointAuthSigningAlgs": "none RS384"})
+}
+
 // Each recommendation, as a change of a context that follows them all.
 func TestSMARTWarnings(t *testing.T) {
 	type m = map[string]any
@@ -77,8 +95,15 @@ func TestSMARTWarnings(t *testing.T) {
 		change m
 		want   []string
 	}{
-		{"the defaults", m{"smartCapabilities": nil}, nil},
-		{"v1 defaults", m{"smartCapabilities": nil, "authorizationStrategy": StrategySMARTV1}, nil},
+		{"the defaults, and what the provider says", m{"smartCapabilities": nil}, nil},
+		{"the same for v1", m{"smartCapabilities": nil, "authorizationStrategy": StrategySMARTV1}, nil},
+		{"the defaults alone", m{"smartCapabilities": nil, "tokenEndpointAuthMethods": nil, "tokenEndpointAuthSigningAlgs": ""},
+			[]string{"tokenEndpointAuthMethods: got nothing, but smartCapabilities has client-confidential-asymmetric, want what the " +
+				"provider supports, with private_key_jwt; make preflight write takes it from the provider's document, if that says it",
+				"tokenEndpointAuthSigningAlgs: got nothing, but smartCapabilities has client-confidential-asymmetric, want what the " +
+					"provider supports, with RS384 or ES384; make preflight write takes it from the provider's document, if that says it"}},
+		{"no asymmetric clients", m{"smartCapabilities": "sso-openid-connect permission-v1 permission-v2",
+			"grantTypes": "authorization_code", "tokenEndpointAuthMethods": nil, "tokenEndpointAuthSigningAlgs": nil}, nil},
 		{"this context", m{}, nil},
 		{"an issuer without OpenID Connect",
 			m{"smartCapabilities": "client-confidential-asymmetric permission-v1 permission-v2"},
@@ -121,7 +146,8 @@ func TestSMARTWarnings(t *testing.T) {
 				"authEndpointRegister, authEndpointManage, authEndpointRevoke, want https, which apps on other machines need"}},
 		{"what apps do not use", m{"authEndpointIntrospect": "http://localhost/introspect"}, nil},
 	} {
-		context := m{"smartCapabilities": capabilities}
+		context := m{"smartCapabilities": capabilities, "tokenEndpointAuthMethods": "private_key_jwt",
+			"tokenEndpointAuthSigningAlgs": "ES384"}
 		maps.Copy(context, test.change)
 		c := accepts(t, context)
 		var got []string

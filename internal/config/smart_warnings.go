@@ -7,9 +7,10 @@ import (
 )
 
 // SMARTWarnings returns the recommendations of SMART App Launch 2.2 that the datastore's discovery document does not follow:
-// some apps may not work with it. What SMART requires is checked by Parse.
+// some apps may not work with it. What SMART requires is checked by Parse, except for lists that older contexts lack.
 func (c Config) SMARTWarnings() []Problem {
-	return slices.Concat(c.issuerWarning(), c.backendWarning(), c.scopeV1Warning(), c.promisedScopeWarnings(), c.tlsWarning())
+	return slices.Concat(c.issuerWarning(), c.backendWarning(), c.asymmetricWarnings(), c.scopeV1Warning(), c.promisedScopeWarnings(),
+		c.tlsWarning())
 }
 
 func warning(key, got, want string) []Problem {
@@ -35,6 +36,18 @@ func (c Config) backendWarning() []Problem {
 	}
 	return warning(KeySmartCapabilities, "no "+capabilityAsymmetric,
 		capabilityAsymmetric+", which backend services with "+GrantClientCredentials+" need")
+}
+
+// asymmetricWarnings: see asymmetricRule.
+func (c Config) asymmetricWarnings() (problems []Problem) {
+	for _, l := range c.asymmetricLists() {
+		if len(l.values) == 0 {
+			problems = append(problems, warning(l.key, "nothing, but "+KeySmartCapabilities+" has "+capabilityAsymmetric,
+				"what the provider supports, with "+strings.Join(l.want, " or ")+"; make preflight write takes it from the provider's "+
+					"document, if that says it")...)
+		}
+	}
+	return problems
 }
 
 func (c Config) scopeV1Warning() []Problem {

@@ -128,6 +128,17 @@ func list(field func(*Config) *[]string, e elements) value {
 	}}
 }
 
+// List returns the strings of a list as the context may hold it, without checking them; nil if raw is none.
+func List(raw any) (l []string) {
+	items, _ := toSlice(raw)
+	for _, item := range items {
+		if s, ok := item.(string); ok {
+			l = append(l, s)
+		}
+	}
+	return l
+}
+
 func toSlice(raw any) ([]any, bool) {
 	switch v := raw.(type) {
 	case []any:

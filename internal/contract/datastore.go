@@ -6,18 +6,20 @@ package contract
 // The introspection endpoint is left out although there is one: apps have no use for it (ORY's own discovery document
 // does not name it either).
 type Discovery struct {
-	Issuer                        string   `json:"issuer,omitempty"`
-	JwksURI                       string   `json:"jwks_uri,omitempty"`
-	AuthorizationEndpoint         string   `json:"authorization_endpoint"`
-	TokenEndpoint                 string   `json:"token_endpoint"`
-	RegistrationEndpoint          string   `json:"registration_endpoint,omitempty"`
-	ManagementEndpoint            string   `json:"management_endpoint,omitempty"`
-	RevocationEndpoint            string   `json:"revocation_endpoint,omitempty"`
-	ScopesSupported               []string `json:"scopes_supported,omitempty"`
-	ResponseTypesSupported        []string `json:"response_types_supported,omitempty"`
-	GrantTypesSupported           []string `json:"grant_types_supported"`
-	Capabilities                  []string `json:"capabilities"`
-	CodeChallengeMethodsSupported []string `json:"code_challenge_methods_supported"`
+	Issuer                                     string   `json:"issuer,omitempty"`
+	JwksURI                                    string   `json:"jwks_uri,omitempty"`
+	AuthorizationEndpoint                      string   `json:"authorization_endpoint"`
+	TokenEndpoint                              string   `json:"token_endpoint"`
+	RegistrationEndpoint                       string   `json:"registration_endpoint,omitempty"`
+	ManagementEndpoint                         string   `json:"management_endpoint,omitempty"`
+	RevocationEndpoint                         string   `json:"revocation_endpoint,omitempty"`
+	ScopesSupported                            []string `json:"scopes_supported,omitempty"`
+	ResponseTypesSupported                     []string `json:"response_types_supported,omitempty"`
+	GrantTypesSupported                        []string `json:"grant_types_supported"`
+	TokenEndpointAuthMethodsSupported          []string `json:"token_endpoint_auth_methods_supported,omitempty"`
+	TokenEndpointAuthSigningAlgValuesSupported []string `json:"token_endpoint_auth_signing_alg_values_supported,omitempty"`
+	Capabilities                               []string `json:"capabilities"`
+	CodeChallengeMethodsSupported              []string `json:"code_challenge_methods_supported"`
 }
 
 // Text is the document as HealthLake takes it: one line of JSON with the fields in the order above. The same

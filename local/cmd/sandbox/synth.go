@@ -26,6 +26,7 @@ var ofTheProvider = []string{
 	"authEndpointJwks", "authEndpointRevoke", "authEndpointRegister", "authEndpointManage", "authCaBundle", "clientId", "clientSecret",
 	"srvAPIKey", "tokenValidation", "introspectionAuth", "claimNames", "requiredAudience", "requiredScope", "trustedIssuers",
 	"maxTokenLifetimeSeconds", "clientAssertionAudience", "moreIssuers", "smartCapabilities", "smartScopes", "grantTypes",
+	"tokenEndpointAuthMethods", "tokenEndpointAuthSigningAlgs",
 }
 
 // readContext reads the context as a deployment does, puts the sandbox's provider into it, and checks it.
@@ -64,6 +65,8 @@ func (s *settings) ownProvider() map[string]any {
 			"client-confidential-asymmetric", "sso-openid-connect", "context-standalone-patient", "context-ehr-patient", "context-banner",
 			"permission-offline", "permission-online", "permission-patient", "permission-user", "permission-v1", "permission-v2", "permission-v2.2",
 		},
+		"tokenEndpointAuthMethods":     "client_secret_basic client_secret_post private_key_jwt none",
+		"tokenEndpointAuthSigningAlgs": "RS384 ES384",
 	}
 }
 

@@ -22,7 +22,7 @@ const redeem = ({ back, verifier }, change) => post('token', {
   grant_type: 'authorization_code', client_id: 'sandbox-app', code: back.searchParams.get('code'), redirect_uri: redirect, code_verifier: verifier, ...change,
 })
 
-test('discovery: @30 @126 @228 @285 @286 @287 @372 @373 @374 @376 @377 @378 @380 @381 @382 @383 @384 @385 @389 @390 @392 @393 @394', async () => {
+test('discovery: @30 @126 @228 @285 @286 @287 @288 @289 @372 @373 @374 @376 @377 @378 @380 @381 @382 @383 @384 @385 @389 @390 @392 @393 @394', async () => {
   const response = await fetch(`${sandbox.base}.well-known/smart-configuration`, { headers: { Accept: 'text/html' } })
   assert.equal(response.headers.get('content-type'), 'application/json')
   const document = await response.json()
@@ -33,6 +33,13 @@ test('discovery: @30 @126 @228 @285 @286 @287 @372 @373 @374 @376 @377 @378 @380
   assert.deepEqual(document.code_challenge_methods_supported, ['S256'])
   assert.ok(document.scopes_supported.includes('patient/*.rs'))
   assert.ok(document.capabilities.includes('permission-v1') && document.capabilities.includes('client-confidential-asymmetric'))
+  // What the datastore's document says of the token endpoint is what the provider's own says.
+  const provider = await (await fetch(`${sandbox.issuer}.well-known/openid-configuration`)).json()
+  for (const name of ['token_endpoint_auth_methods_supported', 'token_endpoint_auth_signing_alg_values_supported']) {
+    assert.deepEqual([...document[name]].sort(), [...provider[name]].sort(), name)
+  }
+  assert.ok(document.token_endpoint_auth_methods_supported.includes('private_key_jwt'))
+  assert.ok(document.token_endpoint_auth_signing_alg_values_supported.includes('ES384'))
 })
 
 test('capability sets: @346 @348 @349 @350 @351', async () => {

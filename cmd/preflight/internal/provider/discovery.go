@@ -37,6 +37,28 @@ var elements = []element{
 	{"registration_endpoint", "authEndpointRegister", func(c config.Config) string { return c.AuthEndpointRegister }},
 }
 
+// lists are the elements that hold lists, and the context keys for what the datastore's own document has of them.
+var lists = []struct {
+	name, key string
+	value     func(config.Config) []string
+}{
+	{"token_endpoint_auth_methods_supported", config.KeyTokenEndpointAuthMethods,
+		func(c config.Config) []string { return c.TokenEndpointAuthMethods }},
+	{"token_endpoint_auth_signing_alg_values_supported", config.KeyTokenEndpointAuthSigningAlgs,
+		func(c config.Config) []string { return c.TokenEndpointAuthSigningAlgs }},
+}
+
+// List returns what the document says the context key may hold, nil if it says nothing.
+func (d Document) List(key string) []string {
+	for _, e := range lists {
+		if e.key == key {
+			l, _ := d.set.List(e.name)
+			return l
+		}
+	}
+	return nil
+}
+
 // Keys are the context keys that a document may have a value for.
 func Keys() (keys []string) {
 	for _, e := range elements {
@@ -141,8 +163,7 @@ func (p *Provider) compareLists(d Document, l *checklist.List) {
 	if listed, err := d.set.List("grant_types_supported"); err == nil && listed != nil {
 		grants = listed
 	}
-	missing := slices.DeleteFunc(slices.Clone(p.cfg.GrantTypes), func(g string) bool { return slices.Contains(grants, g) })
-	if len(missing) > 0 {
+	if missing := without(p.cfg.GrantTypes, grants); len(missing) > 0 {
 		l.Warn("discovery grantTypes", "the provider does not support "+strings.Join(missing, ", "),
 			"allow it at the provider, or remove it from grantTypes")
 	} else {
@@ -156,4 +177,20 @@ func (p *Provider) compareLists(d Document, l *checklist.List) {
 	default:
 		l.OK("discovery PKCE", "S256")
 	}
+	for _, e := range lists {
+		ours, theirs, check := e.value(p.cfg), d.List(e.key), "discovery "+e.key
+		if len(ours) == 0 || len(theirs) == 0 {
+			continue // not advertised by us, or by them
+		}
+		if missing := without(ours, theirs); len(missing) > 0 {
+			l.Warn(check, "the provider does not support "+strings.Join(missing, ", "), "remove it from "+e.key+", or run with --write")
+		} else {
+			l.OK(check, "supported")
+		}
+	}
+}
+
+// without returns the values of a that are not in b.
+func without(a, b []string) []string {
+	return slices.DeleteFunc(slices.Clone(a), func(s string) bool { return slices.Contains(b, s) })
 }
