@@ -101,7 +101,7 @@ func tryDocument(ctx context.Context, cfg config.Config, bundle string, text []b
 	}
 	ctx, cancel := context.WithTimeout(ctx, tryTimeout)
 	defer cancel()
-	err = checker.WarmUp(ctx, document)
+	err = checker.TryCredentials(ctx, document)
 	var failure *checktoken.Error
 	silent = errors.As(err, &failure) &&
 		slices.Contains([]string{reason.ProviderUnreachable.Word, reason.ProviderTimeout.Word}, failure.Reason.Word)

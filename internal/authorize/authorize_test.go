@@ -242,7 +242,7 @@ func TestAnswer(t *testing.T) {
 				`"fhirUser":"Practitioner/1","big":12345678901234567890123,"nested":{"b": [1.50, null]},"html":"<a&b>"}`,
 			want: `{"aud":"` + endpoint + `","big":12345678901234567890123,"client_id":"app","exp":1700588100,` +
 				`"fhirUser":"Practitioner/1","html":"<a&b>","iat":1,"isAuthorized":true,"iss":"` + tokenEndpoint +
-				`","nbf":2,"nested":{"b":[1.50,null]},"scope":"s","sub":"u1"}`,
+				`","nbf":2,"nested":{"b": [1.50, null]},"scope":"s","sub":"u1"}`,
 		},
 		{
 			name: "SMART launch context is lifted from ext, where the top has none",

@@ -24,9 +24,8 @@ var notFromExt = []string{"scp", "sub", "client_id", "username", "token_type", "
 // top, where the top has no claim of that name, not even null, and with mapped claims under the names that HealthLake knows.
 func lift(set claims.Set, names map[string]string) claims.Set {
 	lifted := maps.Clone(set)
-	top := slices.Collect(maps.Keys(set))
 	for name, value := range set.Object("ext") {
-		if !isOneOf(top, name) && !isOneOf(notFromExt, name) {
+		if !isOneOf(notFromExt, name) && !hasName(set, name) {
 			lifted[name] = value
 		}
 	}
@@ -47,6 +46,16 @@ func passThrough(lifted claims.Set) claims.Set {
 	return passed
 }
 
+// hasName ignores case, as isOneOf does.
+func hasName(set claims.Set, name string) bool {
+	for here := range set {
+		if strings.EqualFold(here, name) {
+			return true
+		}
+	}
+	return false
+}
+
 // isOneOf ignores case, in case HealthLake does.
 func isOneOf(names []string, name string) bool {
 	return slices.ContainsFunc(names, func(n string) bool { return strings.EqualFold(n, name) })
@@ -54,14 +63,11 @@ func isOneOf(names []string, name string) bool {
 
 // readScope fills in the scope, and checks that the token has every required one.
 func (d *Decision) readScope(set claims.Set, rules Rules) reason.Reason {
-	var err error
-	if d.scope, err = scopeOf(set, rules.ClaimNames["scope"]); err != nil {
+	literal, text, err := scopeOf(set, rules.ClaimNames["scope"])
+	if err != nil {
 		return reason.MalformedClaim
 	}
-	var text string
-	if err := json.Unmarshal(d.scope, &text); err != nil {
-		return reason.MalformedClaim
-	}
+	d.scope = literal
 	granted := strings.Split(text, " ") // RFC 6749 section 3.3: separated by spaces, and by nothing else
 	if slices.ContainsFunc(rules.RequiredScopes, func(s string) bool { return !slices.Contains(granted, s) }) {
 		return reason.Scope
@@ -70,21 +76,22 @@ func (d *Decision) readScope(set claims.Set, rules Rules) reason.Reason {
 	return reason.Active
 }
 
-// scopeOf returns the scope claim as JSON text, byte for byte where it is a string (RFC 7662 section 2.2). An array, and
-// Okta's scp where there is no scope, are joined with spaces. A claim named mapped comes before both.
-func scopeOf(set claims.Set, mapped string) (json.RawMessage, error) {
+// scopeOf returns the scope claim, as JSON text too, which is byte for byte the provider's where that is a string (RFC 7662
+// section 2.2). An array, and Okta's scp where there is no scope, are joined with spaces. A claim named mapped comes before both.
+func scopeOf(set claims.Set, mapped string) (literal json.RawMessage, scope string, err error) {
 	for _, name := range []string{mapped, "scope", "scp"} {
 		if !set.Has(name) {
 			continue
 		}
-		if _, err := set.Text(name); err == nil {
-			return set[name], nil
+		if scope, err := set.Text(name); err == nil {
+			return set[name], scope, nil
 		}
 		list, err := set.List(name)
 		if err != nil {
-			return nil, err
+			return nil, "", err
 		}
-		return contract.CompactJSON(strings.Join(list, " "))
+		scope := strings.Join(list, " ")
+		return text(scope), scope, nil
 	}
-	return json.RawMessage(`""`), nil
+	return text(""), "", nil
 }

@@ -2,7 +2,9 @@ package authorize
 
 import (
 	"encoding/json"
+	"errors"
 	"maps"
+	"slices"
 	"strconv"
 
 	"healthlake-smart-on-fhir/internal/claims"
@@ -39,13 +41,25 @@ func NewResponse(d Decision, issuer, endpoint, role string) Response {
 
 // JSON is the response as the function sends it. Claims that pass through are byte for byte what the provider sent.
 func (r Response) JSON() ([]byte, error) {
-	return contract.CompactJSON(r)
+	b := append(make([]byte, 0, 1024), `{"authPayload":{`...)
+	for i, name := range slices.Sorted(maps.Keys(r.AuthPayload)) {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = contract.AppendJSONString(b, name)
+		b = append(b, ':')
+		b = append(b, r.AuthPayload[name]...)
+	}
+	b = append(b, `},"iamRoleARN":`...)
+	b = contract.AppendJSONString(b, r.IAMRoleARN)
+	b = append(b, '}')
+	if !json.Valid(b) {
+		return nil, errors.New("a claim is not JSON")
+	}
+	return b, nil
 }
 
-func text(s string) json.RawMessage {
-	encoded, _ := contract.CompactJSON(s) // a string can always be written
-	return encoded
-}
+func text(s string) json.RawMessage { return contract.AppendJSONString(nil, s) }
 
 func number(n int64) json.RawMessage {
 	return strconv.AppendInt(nil, n, 10)

@@ -32,8 +32,10 @@ type source interface {
 	// find returns what the provider states about a token. The error is a *jwt.Refusal where the token must be denied, and
 	// otherwise an *Error.
 	find(ctx context.Context, token string, document contract.Document) (found, error)
-	// warmUp does ahead of the first token what would make it wait.
-	warmUp(ctx context.Context, document contract.Document) error
+	// connect does ahead of the first token what would make it wait, as far as that needs no document.
+	connect(ctx context.Context) error
+	// tryCredentials shows the document's credentials to the provider, which may refuse them.
+	tryCredentials(ctx context.Context, document contract.Document) error
 	// parseDocument reads the secret's value and checks that it has what the source needs.
 	parseDocument(value []byte) (contract.Document, error)
 }
@@ -97,12 +99,13 @@ func mainSource(e contract.Environment, transport *httpclient.Transport, now fun
 		return nil, errors.New("CLIENT_ASSERTION_AUDIENCE: needed where INTROSPECTION_AUTH is private_key_jwt")
 	}
 	return &introspection{
-		client:   introspect.New(transport),
-		method:   method,
-		audience: e.ClientAssertionAudience,
-		origin:   e.IntrospectionOrigin,
-		cache:    tokencache.New(e.IntrospectionCache, now),
-		now:      now,
+		transport: transport,
+		client:    introspect.New(transport),
+		method:    method,
+		audience:  e.ClientAssertionAudience,
+		origin:    e.IntrospectionOrigin,
+		cache:     tokencache.New(e.IntrospectionCache, now),
+		now:       now,
 	}, nil
 }
 

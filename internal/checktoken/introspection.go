@@ -4,12 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/url"
 	"sync/atomic"
 	"time"
 
 	"healthlake-smart-on-fhir/internal/claims"
 	"healthlake-smart-on-fhir/internal/clientauth"
 	"healthlake-smart-on-fhir/internal/contract"
+	"healthlake-smart-on-fhir/internal/httpclient"
 	"healthlake-smart-on-fhir/internal/introspect"
 	"healthlake-smart-on-fhir/internal/reason"
 	"healthlake-smart-on-fhir/internal/tokencache"
@@ -17,22 +19,25 @@ import (
 
 // introspection asks the provider about each token (RFC 7662).
 type introspection struct {
-	client   *introspect.Client
-	method   clientauth.Method
-	audience string // of client assertions
-	origin   string // the only server that tokens and credentials are sent to
-	cache    *tokencache.Cache
-	now      func() time.Time
-	key      atomic.Pointer[parsedKey]
+	transport *httpclient.Transport
+	client    *introspect.Client
+	method    clientauth.Method
+	audience  string // of client assertions
+	origin    string // the only server that tokens and credentials are sent to
+	cache     *tokencache.Cache
+	now       func() time.Time
+	prepared  atomic.Pointer[prepared]
 }
 
-// parsedKey is the document's private key. Parsing one takes longer than signing with it.
-type parsedKey struct {
-	text string
-	*clientauth.Key
+// prepared is how to ask by what a document says. It is kept while the document stays the same: parsing a private key takes
+// longer than signing with it.
+type prepared struct {
+	document contract.Document
+	endpoint *url.URL
+	auth     introspect.Auth
 }
 
-// warmUpToken is nobody's token. Asking about it opens the connection that the first call will use.
+// warmUpToken is nobody's token.
 const warmUpToken = "warm-up"
 
 func (s *introspection) find(ctx context.Context, token string, document contract.Document) (found, error) {
@@ -48,14 +53,40 @@ func (s *introspection) find(ctx context.Context, token string, document contrac
 	return result, providerError(err)
 }
 
-func (s *introspection) warmUp(ctx context.Context, document contract.Document) error {
+func (s *introspection) connect(ctx context.Context) error {
+	origin, err := httpclient.ParseURL(s.origin)
+	if err != nil {
+		return &Error{Reason: reason.ProviderSettings, cause: err}
+	}
+	if err := s.transport.Open(ctx, origin); err != nil {
+		return &Error{Reason: reason.ProviderUnreachable, cause: fmt.Errorf("connecting to the provider: %w", err)}
+	}
+	return nil
+}
+
+func (s *introspection) tryCredentials(ctx context.Context, document contract.Document) error {
 	_, err := s.ask(ctx, warmUpToken, document)
 	return providerError(err)
 }
 
 func (s *introspection) ask(ctx context.Context, token string, document contract.Document) (introspect.Response, error) {
+	how, err := s.prepare(document)
+	if err != nil {
+		return introspect.Response{}, err
+	}
+	return s.client.Introspect(ctx, how.endpoint, how.auth, token)
+}
+
+func (s *introspection) prepare(document contract.Document) (*prepared, error) {
+	if known := s.prepared.Load(); known != nil && known.document == document {
+		return known, nil
+	}
 	if contract.Origin(document.AuthEndpointIntrospect) != s.origin {
-		return introspect.Response{}, errOtherOrigin
+		return nil, errOtherOrigin
+	}
+	endpoint, err := httpclient.ParseURL(document.AuthEndpointIntrospect)
+	if err != nil {
+		return nil, fmt.Errorf("the endpoint is %w", err)
 	}
 	auth := introspect.Auth{
 		Method:       s.method,
@@ -64,13 +95,15 @@ func (s *introspection) ask(ctx context.Context, token string, document contract
 		APIKey:       document.APIKey,
 	}
 	if s.method == clientauth.PrivateKeyJWT {
-		key, err := s.parseKey(document.ClientPrivateKey)
+		key, err := clientauth.ParseKey(document.ClientPrivateKey)
 		if err != nil {
-			return introspect.Response{}, err
+			return nil, err
 		}
 		auth.Assertion = func() (string, error) { return key.Assertion(document.ClientID, s.audience, s.now()) }
 	}
-	return s.client.Introspect(ctx, document.AuthEndpointIntrospect, auth, token)
+	how := &prepared{document, endpoint, auth}
+	s.prepared.Store(how)
+	return how, nil
 }
 
 func (s *introspection) parseDocument(value []byte) (contract.Document, error) {
@@ -81,23 +114,10 @@ func (s *introspection) parseDocument(value []byte) (contract.Document, error) {
 	if document.ClientPrivateKey == "" {
 		return contract.Document{}, errors.New("secret: missing client_private_key, which make client-key makes")
 	}
-	if _, err := s.parseKey(document.ClientPrivateKey); err != nil {
+	if _, err := clientauth.ParseKey(document.ClientPrivateKey); err != nil {
 		return contract.Document{}, fmt.Errorf("secret: client_private_key: %w", err)
 	}
 	return document, nil
-}
-
-// parseKey parses a key unless it is the one before.
-func (s *introspection) parseKey(text string) (*clientauth.Key, error) {
-	if known := s.key.Load(); known != nil && known.text == text {
-		return known.Key, nil
-	}
-	key, err := clientauth.ParseKey(text)
-	if err != nil {
-		return nil, err
-	}
-	s.key.Store(&parsedKey{text, key})
-	return key, nil
 }
 
 // errOtherOrigin: whoever may write the secret must not decide which server is believed.

@@ -49,15 +49,15 @@ func (c *Checker) way(token string) way {
 	return c.main
 }
 
-// WarmUp opens the ways to the providers, side by side, so that the first token finds them open, and so that an endpoint or a
-// credential that cannot work is noticed before anybody waits for it. Its error may be that of several providers.
-func (c *Checker) WarmUp(ctx context.Context, document contract.Document) error {
+// Connect opens the ways to the providers, side by side, so that the first token finds them open. It needs no secret. Its
+// error may be that of several providers.
+func (c *Checker) Connect(ctx context.Context) error {
 	ways := append([]way{c.main}, c.more...)
 	errs := make([]error, len(ways))
 	var wait sync.WaitGroup
 	for i, w := range ways {
 		wait.Go(func() {
-			err := w.source.warmUp(ctx, document)
+			err := w.source.connect(ctx)
 			if err != nil && w.issuer != "" {
 				err = fmt.Errorf("issuer %s: %w", w.issuer, err)
 			}
@@ -66,4 +66,10 @@ func (c *Checker) WarmUp(ctx context.Context, document contract.Document) error 
 	}
 	wait.Wait()
 	return errors.Join(errs...)
+}
+
+// TryCredentials shows the document's credentials to the main provider, where the deployment has any for it, so that an endpoint
+// or a credential that cannot work is noticed before anybody waits for it. Its error is an *Error.
+func (c *Checker) TryCredentials(ctx context.Context, document contract.Document) error {
+	return c.main.source.tryCredentials(ctx, document)
 }

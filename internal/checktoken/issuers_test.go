@@ -232,7 +232,7 @@ func TestEachIssuerHasItsOwnClaimNames(t *testing.T) {
 func TestOneIssuerIsDown(t *testing.T) {
 	s := startSeveral(t, contract.TokenValidationJWT)
 	s.b.broken.Store(true)
-	err := s.checker.WarmUp(t.Context(), s.document)
+	err := s.checker.Connect(t.Context())
 	if err == nil || !strings.Contains(err.Error(), "issuer "+nameB+": ") || strings.Contains(err.Error(), nameA+":") {
 		t.Errorf("got %v, want an error about b alone", err)
 	}

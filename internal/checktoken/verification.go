@@ -22,9 +22,11 @@ func (s *verification) find(ctx context.Context, token string, _ contract.Docume
 	return found{claims: set}, keysError(err)
 }
 
-func (s *verification) warmUp(ctx context.Context, _ contract.Document) error {
+func (s *verification) connect(ctx context.Context) error {
 	return keysError(s.verifier.Load(ctx))
 }
+
+func (s *verification) tryCredentials(context.Context, contract.Document) error { return nil }
 
 func (s *verification) parseDocument(value []byte) (contract.Document, error) {
 	return contract.ParseDocument(value, false)

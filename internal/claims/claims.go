@@ -27,67 +27,96 @@ const maxTime = 253402300799
 type Set map[string]json.RawMessage
 
 // Parse reads exactly one JSON object. It refuses what RFC 8259 leaves to the reader: text that is not UTF-8, names that
-// occur twice in one object, at any depth, and nesting deeper than 32. The error never quotes the text.
+// occur twice in one object, at any depth, and nesting deeper than 32. The error never quotes the text. The set refers to
+// text, which must not change afterwards.
 func Parse(text []byte) (Set, error) {
 	if !utf8.Valid(text) {
 		return nil, errors.New("not UTF-8")
 	}
-	var set Set
-	if err := json.Unmarshal(text, &set); err != nil || set == nil {
-		return nil, errors.New("not a JSON object")
+	if !json.Valid(text) || skipSpace(text)[0] != '{' {
+		return nil, errNotObject
 	}
-	if err := checkNames(text, maxDepth); err != nil {
-		return nil, err
+	return split(text)
+}
+
+var errNotObject = errors.New("not a JSON object")
+
+// split takes an object apart. text is known to be valid JSON, so it need not be decoded: a string before a colon is a name,
+// and a value reaches to the next comma or bracket of its own depth.
+func split(text []byte) (Set, error) {
+	var (
+		set    = Set{}
+		names  []string // of all objects that are open, the innermost's last
+		starts []int    // where in names each open object or array begins
+		name   string   // of the value of the outermost object that is being read, which begins at value
+		value  int
+	)
+	for i := 0; i < len(text); i++ {
+		switch c := text[i]; c {
+		case '{', '[':
+			if len(starts) == maxDepth {
+				return nil, errors.New("nested too deeply")
+			}
+			starts = append(starts, len(names))
+		case ',', '}', ']':
+			last := len(starts) - 1
+			if last == 0 && len(names) > 0 {
+				set[name] = trimSpace(text[value:i:i])
+			}
+			if c != ',' {
+				names, starts = names[:starts[last]], starts[:last]
+			}
+		case '"':
+			end := endOfString(text, i)
+			literal := text[i:end]
+			i = end - 1
+			rest := skipSpace(text[end:])
+			if len(rest) == 0 || rest[0] != ':' {
+				continue
+			}
+			next, err := unquote(literal)
+			if err != nil {
+				return nil, err
+			}
+			if err := checkName(next, names[starts[len(starts)-1]:]); err != nil {
+				return nil, err
+			}
+			names = append(names, next)
+			i = len(text) - len(rest)
+			if len(starts) == 1 {
+				name, value = next, i+1
+			}
+		}
 	}
 	return set, nil
 }
 
-// checkNames refuses names that occur twice in one object, and nesting deeper than depth. text is known to be valid JSON,
-// so it need not be decoded once more: a string before a colon is a name.
-func checkNames(text []byte, depth int) error {
-	var (
-		names  []string // of all objects that are open, the innermost's last
-		starts []int    // where in names each open object or array begins
-	)
-	for i := 0; i < len(text); i++ {
-		switch text[i] {
-		case '{', '[':
-			if len(starts) == depth {
-				return errors.New("nested too deeply")
-			}
-			starts = append(starts, len(names))
-		case '}', ']':
-			last := len(starts) - 1
-			names, starts = names[:starts[last]], starts[:last]
-		case '"':
-			end := i + 1
-			for text[end] != '"' {
-				if text[end] == '\\' {
-					end++
-				}
-				end++
-			}
-			literal := text[i : end+1]
-			i = end
-			if !bytes.HasPrefix(bytes.TrimLeft(text[end+1:], " \t\r\n"), []byte(":")) {
-				continue
-			}
-			name, err := unquote(literal)
-			if err != nil {
-				return err
-			}
-			siblings := names[starts[len(starts)-1]:]
-			if len(siblings) == maxNames {
-				return errors.New("too many names in one object")
-			}
-			if slices.Contains(siblings, name) {
-				return errors.New("a name occurs twice in one object")
-			}
-			names = append(names, name)
-		}
+// checkName refuses a name that one of the same object's has already, and a name too many.
+func checkName(name string, siblings []string) error {
+	if len(siblings) == maxNames {
+		return errors.New("too many names in one object")
+	}
+	if slices.Contains(siblings, name) {
+		return errors.New("a name occurs twice in one object")
 	}
 	return nil
 }
+
+// endOfString returns where the JSON string that begins at i ends.
+func endOfString(text []byte, i int) int {
+	for i++; text[i] != '"'; i++ {
+		if text[i] == '\\' {
+			i++
+		}
+	}
+	return i + 1
+}
+
+const space = " \t\r\n" // of JSON (RFC 8259 section 2)
+
+func skipSpace(text []byte) []byte { return bytes.TrimLeft(text, space) }
+
+func trimSpace(text []byte) []byte { return bytes.Trim(text, space) }
 
 // unquote reads a JSON string, of which most have no escape in them.
 func unquote(literal []byte) (string, error) {
@@ -96,7 +125,7 @@ func unquote(literal []byte) (string, error) {
 	}
 	var text string
 	if err := json.Unmarshal(literal, &text); err != nil {
-		return "", errors.New("not a JSON object")
+		return "", errNotObject
 	}
 	return text, nil
 }
@@ -131,8 +160,9 @@ func (s Set) List(name string) ([]string, error) {
 	if !s.Has(name) {
 		return nil, nil
 	}
-	if one, err := s.Text(name); err == nil {
-		return []string{one}, nil
+	if bytes.HasPrefix(s[name], []byte(`"`)) {
+		one, err := s.Text(name)
+		return []string{one}, err
 	}
 	// Pointers, because null inside the array must not read as an empty string.
 	var values []*string
@@ -173,8 +203,11 @@ func (s Set) Time(name string) (seconds int64, ok bool, err error) {
 
 // Object returns a claim that is itself an object; nil where it is not.
 func (s Set) Object(name string) Set {
-	var object Set
-	if err := s.decode(name, &object); err != nil {
+	if !s.Has(name) {
+		return nil
+	}
+	object, err := Parse(s[name])
+	if err != nil {
 		return nil
 	}
 	return object

@@ -61,10 +61,6 @@ func (t *Transport) RoundTrip(request *http.Request) (*http.Response, error) {
 }
 
 func (t *Transport) send(request *http.Request) (*http.Response, error) {
-	if err := checkURL(request.URL); err != nil {
-		closeBody(request)
-		return nil, &Error{text: "the URL is " + err.Error()}
-	}
 	ctx := request.Context()
 	if c := t.take(request); c != nil {
 		response, err := c.exchange(request)
@@ -81,6 +77,16 @@ func (t *Transport) send(request *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	return c.exchange(request)
+}
+
+// Open opens the connection that the next request to the host of a URL will use.
+func (t *Transport) Open(ctx context.Context, u *url.URL) error {
+	c, err := t.dial(ctx, u)
+	if err != nil {
+		return explain(ctx, err)
+	}
+	c.giveBack()
+	return nil
 }
 
 // CloseIdleConnections closes the kept connection, unless it is in use.
@@ -117,8 +123,11 @@ func (t *Transport) keep(c *conn) {
 	}
 }
 
-// dial opens a connection to the host of a URL.
+// dial opens a connection to the host of a URL, if the URL may be used at all. A kept connection was dialled for one that may.
 func (t *Transport) dial(ctx context.Context, u *url.URL) (*conn, error) {
+	if err := checkURL(u); err != nil {
+		return nil, &Error{text: "the URL is " + err.Error()}
+	}
 	port := u.Port()
 	switch {
 	case port != "":

@@ -55,6 +55,9 @@ func TestSendsOnlyWhereTheURLAllows(t *testing.T) {
 	if !body.closed {
 		t.Error("the request's body is still open")
 	}
+	if err := httpclient.NewTransport(nil).Open(t.Context(), request.URL); err == nil || !strings.Contains(err.Error(), "https") {
+		t.Errorf("opening a connection: got %v", err)
+	}
 }
 
 type closing struct {

@@ -4,6 +4,7 @@ package httpclient
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
@@ -16,6 +17,7 @@ import (
 	"math/big"
 	"net"
 	"net/http"
+	"net/url"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -270,11 +272,15 @@ func TestStrayBytesInTheSameSegmentAreNotBelieved(t *testing.T) {
 	}
 }
 
-// Where nothing is wrong, one connection is enough.
+// Where nothing is wrong, one connection is enough, and it may be opened before the first request.
 func TestTheConnectionIsKept(t *testing.T) {
 	for name, p := range newPeers(t) {
 		t.Run(name, func(t *testing.T) {
 			transport := NewTransport(p.roots)
+			u, err := url.Parse(p.url)
+			if err := cmp.Or(err, transport.Open(t.Context(), u)); err != nil {
+				t.Fatal(err)
+			}
 			for i := range 1000 {
 				p.ask(t, transport, fmt.Sprint(i))
 			}

@@ -6,23 +6,23 @@ import (
 )
 
 // maxRequests is how many requests one call may send.
-const maxRequests = 2
+const maxRequests = 3
 
 const (
-	// minDelay and maxDelay bound how long a call waits before it sends its second request. With a shorter delay, ordinary
-	// network noise would double the provider's load; with a longer one, too little of HealthLake's second would be left for
-	// the response.
+	// minDelay and maxDelay bound how long a call waits before it sends another request. With a shorter delay, ordinary
+	// network noise would add to the provider's load; with a longer one, too little of HealthLake's second would be left for
+	// the third response.
 	minDelay = 50 * time.Millisecond
 	maxDelay = 350 * time.Millisecond
 	// firstDelay is used until a response has been measured.
 	firstDelay = 250 * time.Millisecond
 )
 
-// Hedge budget: each call earns 0.1 token, each second 1, at most 10. So a provider in trouble does not get double the load
-// from many calls, while an instance with few calls, whose connections may die unnoticed between them, can repeat all.
+// Hedge budget: each call earns 0.1 token, each minute 2, at most 10. So a provider in trouble gets a tenth more load from
+// many calls, while an instance with a call a minute, whose connections may die unnoticed meanwhile, can repeat each twice.
 const (
 	tokensPerCall   = 0.1
-	tokensPerSecond = 1
+	tokensPerMinute = 2
 	maxTokens       = 10
 )
 
@@ -97,8 +97,8 @@ func (b *budget) earn(now time.Time) {
 	// Round drops the monotonic reading, which may stand still while Lambda has the process frozen.
 	now = now.Round(0)
 	tokens := tokensPerCall
-	if passed := now.Sub(b.earned).Seconds(); passed > 0 {
-		tokens += passed * tokensPerSecond
+	if passed := now.Sub(b.earned).Minutes(); passed > 0 {
+		tokens += passed * tokensPerMinute
 	}
 	b.tokens, b.earned = min(b.tokens+tokens, maxTokens), now
 }

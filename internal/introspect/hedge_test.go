@@ -55,7 +55,7 @@ func breakOff(w http.ResponseWriter, _ *http.Request) {
 	}
 }
 
-func TestSecondRequest(t *testing.T) {
+func TestHedge(t *testing.T) {
 	good, bad := reply(200, `{"active": true}`), reply(503, ``)
 	for name, test := range map[string]struct {
 		first, others http.HandlerFunc
@@ -74,10 +74,10 @@ func TestSecondRequest(t *testing.T) {
 		"not after 429":                    {reply(429, ``), good, reason.ProviderStatus, 1},
 		"not after a redirect":             {reply(302, ``), good, reason.ProviderRedirect, 1},
 		"not after a malformed answer":     {reply(200, `null`), good, reason.ProviderMalformed, 1},
-		"no third after two 503":           {bad, bad, reason.ProviderStatus, 2},
-		"no third after two broken":        {breakOff, breakOff, reason.ProviderUnreachable, 2},
-		"a stall and a bad answer: ends":   {stall, reply(500, ``), reason.ProviderTimeout, 2},
-		"two stalls end with the deadline": {stall, stall, reason.ProviderTimeout, 2},
+		"no fourth after three 503":        {bad, bad, reason.ProviderStatus, 3},
+		"no fourth after three broken":     {breakOff, breakOff, reason.ProviderUnreachable, 3},
+		"a stall and bad answers: ends":    {stall, reply(500, ``), reason.ProviderTimeout, 3},
+		"all stalls end with the deadline": {stall, stall, reason.ProviderTimeout, 3},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -88,7 +88,7 @@ func TestSecondRequest(t *testing.T) {
 			if !strings.Contains(name, "stall") {
 				introspect.Patient(client)
 			}
-			answer, err := client.Introspect(ctx, endpoint, introspect.Auth{Method: clientauth.None}, theToken)
+			answer, err := client.Introspect(ctx, parse(t, endpoint), introspect.Auth{Method: clientauth.None}, theToken)
 			if test.want != none {
 				wantReason(t, err, test.want)
 			} else if err != nil || !answer.Claims.True("active") {
@@ -96,6 +96,36 @@ func TestSecondRequest(t *testing.T) {
 			}
 			if got := int(requests.Load()); got != test.requests || answer.Requests != test.requests {
 				t.Errorf("the provider got %d requests, the answer says %d, want %d", got, answer.Requests, test.requests)
+			}
+		})
+	}
+}
+
+// Each of the first two requests meets something that another one may not meet.
+func TestThirdRequest(t *testing.T) {
+	good := reply(200, `{"active": true}`)
+	for name, bad := range map[string][2]http.HandlerFunc{
+		"two stalls":           {stall, stall},
+		"two 503":              {reply(503, ``), reply(503, ``)},
+		"a stall, then broken": {stall, breakOff},
+		"a 502, then a stall":  {reply(502, ``), stall},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var requests atomic.Int32
+			endpoint, _ := scripted(t, bad[0], func(w http.ResponseWriter, r *http.Request) {
+				if requests.Add(1) == 1 {
+					bad[1](w, r)
+				} else {
+					good(w, r)
+				}
+			})
+			ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+			defer cancel()
+			answer, err := introspect.New(httpclient.NewTransport(nil)).Introspect(ctx, parse(t, endpoint),
+				introspect.Auth{Method: clientauth.None}, theToken)
+			if err != nil || !answer.Claims.True("active") || answer.Requests != 3 {
+				t.Errorf("got %v after %d requests", err, answer.Requests)
 			}
 		})
 	}
@@ -142,7 +172,7 @@ func TestEachRequestHasItsOwnAssertion(t *testing.T) {
 			}
 			for range test.calls + 1 {
 				ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
-				_, err := client.Introspect(ctx, server.URL, auth, theToken)
+				_, err := client.Introspect(ctx, parse(t, server.URL), auth, theToken)
 				cancel()
 				if err != nil {
 					t.Fatal(err)
@@ -186,7 +216,7 @@ func TestRefusedCredentials(t *testing.T) {
 // A denial that comes first is an answer: the second request is not there to find a better one.
 func TestFirstAnswerCountsEvenIfItDenies(t *testing.T) {
 	endpoint, requests := scripted(t, reply(200, `{"active": false}`), reply(200, `{"active": true}`))
-	answer, err := introspect.Patient(introspect.New(httpclient.NewTransport(nil))).Introspect(t.Context(), endpoint,
+	answer, err := introspect.Patient(introspect.New(httpclient.NewTransport(nil))).Introspect(t.Context(), parse(t, endpoint),
 		introspect.Auth{Method: clientauth.None}, theToken)
 	if err != nil || answer.Claims.True("active") || requests.Load() != 1 {
 		t.Errorf("got %s, %v after %d requests", answer.Claims, err, requests.Load())
@@ -211,7 +241,7 @@ func TestSecondRequestGoesOnAnotherConnection(t *testing.T) {
 	client := introspect.New(httpclient.NewTransport(nil))
 	for i, want := range []bool{true, false, false} {
 		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
-		answer, err := client.Introspect(ctx, endpoint, introspect.Auth{Method: clientauth.None}, theToken)
+		answer, err := client.Introspect(ctx, parse(t, endpoint), introspect.Auth{Method: clientauth.None}, theToken)
 		cancel()
 		if err != nil || answer.Claims.True("active") != want {
 			t.Fatalf("call %d: got %s, %v", i, answer.Claims, err)
@@ -226,11 +256,11 @@ func TestSecondRequestsAreCapped(t *testing.T) {
 	const calls = 300
 	begin := time.Now()
 	for range calls {
-		_, err := client.Introspect(t.Context(), endpoint, introspect.Auth{Method: clientauth.None}, theToken)
+		_, err := client.Introspect(t.Context(), parse(t, endpoint), introspect.Auth{Method: clientauth.None}, theToken)
 		wantReason(t, err, reason.ProviderStatus)
 	}
-	// A tenth, ten to start with, and one for each second.
-	most := calls + 40 + int32(time.Since(begin).Seconds()) + 1
+	// A tenth, ten to start with, and two for each minute.
+	most := calls + 40 + 2*int32(time.Since(begin).Minutes()) + 1
 	if got := requests.Load(); got < calls+30 || got > most {
 		t.Errorf("%d requests for %d calls, want at most %d", got, calls, most)
 	}
@@ -264,7 +294,7 @@ func TestBodiesOfErrorsAreNotWaitedFor(t *testing.T) {
 				endpoint, _ := scripted(t, stalling, stalling)
 				ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 				defer cancel()
-				_, err := introspect.New(httpclient.NewTransport(nil)).Introspect(ctx, endpoint,
+				_, err := introspect.New(httpclient.NewTransport(nil)).Introspect(ctx, parse(t, endpoint),
 					introspect.Auth{Method: clientauth.None}, theToken)
 				if failure := new(introspect.Error); !errors.As(err, &failure) || failure.Status != status || ctx.Err() != nil {
 					t.Errorf("got %v, and the context's %v", err, ctx.Err())

@@ -57,7 +57,7 @@ func New(transport *httpclient.Transport) *Client {
 type Response struct {
 	// Claims are what the server sent, active among them; nil with an error.
 	Claims claims.Set
-	// Requests is how many requests were sent, from none to two.
+	// Requests is how many requests were sent, from none to maxRequests.
 	Requests int
 }
 
@@ -65,8 +65,9 @@ type Response struct {
 // The context's deadline bounds the whole exchange, bodies included.
 //
 // If a request meets a connection error or a 408, 502, 503 or 504, or if its response takes longer than usual, another one
-// is sent on another connection, and the first good response counts. The hedge budget limits how many calls may do so.
-func (c *Client) Introspect(ctx context.Context, endpoint string, auth Auth, token string) (Response, error) {
+// is sent on another connection, up to maxRequests in all, and the first good response counts. The hedge budget limits how
+// many calls may do so.
+func (c *Client) Introspect(ctx context.Context, endpoint *url.URL, auth Auth, token string) (Response, error) {
 	first, failure := newRequest(endpoint, auth, token)
 	if failure != nil {
 		return Response{}, failure
@@ -76,7 +77,8 @@ func (c *Client) Introspect(ctx context.Context, endpoint string, auth Auth, tok
 	results := make(chan result, maxRequests)
 	send := func(request *http.Request) { results <- c.exchange(request.WithContext(ctx)) }
 
-	late := time.NewTimer(c.hedge.start(time.Now()))
+	delay := c.hedge.start(time.Now())
+	late := time.NewTimer(delay)
 	defer late.Stop()
 	go send(first)
 	sent := 1
@@ -97,6 +99,7 @@ func (c *Client) Introspect(ctx context.Context, endpoint string, auth Auth, tok
 				go send(another)
 				sent++
 				running++
+				late.Reset(delay)
 			}
 		}
 	}
@@ -181,11 +184,7 @@ func (e *Error) repeatable() bool {
 }
 
 // newRequest builds the request of RFC 7662 section 2.1. Each time that it is sent, its credentials are new.
-func newRequest(endpoint string, auth Auth, token string) (*http.Request, *Error) {
-	target, err := httpclient.ParseURL(endpoint)
-	if err != nil {
-		return nil, &Error{Reason: reason.ProviderSettings, cause: fmt.Errorf("the endpoint is %w", err)}
-	}
+func newRequest(endpoint *url.URL, auth Auth, token string) (*http.Request, *Error) {
 	form := url.Values{"token": {token}, "token_type_hint": {"access_token"}}
 	header := http.Header{
 		"Accept":       {"application/json"},
@@ -194,19 +193,21 @@ func newRequest(endpoint string, auth Auth, token string) (*http.Request, *Error
 	if err := auth.apply(form, header); err != nil {
 		return nil, &Error{Reason: reason.ProviderSettings, cause: err}
 	}
-	request, err := http.NewRequest(http.MethodPost, target.String(), strings.NewReader(form.Encode()))
-	if err != nil {
-		return nil, &Error{Reason: reason.ProviderSettings, cause: errors.New("the endpoint is not a URL")}
-	}
-	request.Header = header
-	// The transport asks for the body again if the kept connection breaks. The server may have seen the first one.
-	request.GetBody = func() (io.ReadCloser, error) {
-		if err := auth.apply(form, header); err != nil {
-			return nil, err
-		}
-		return io.NopCloser(strings.NewReader(form.Encode())), nil // as long as the first: assertions have one length
-	}
-	return request, nil
+	body := form.Encode()
+	return &http.Request{
+		Method:        http.MethodPost,
+		URL:           endpoint,
+		Header:        header,
+		Body:          io.NopCloser(strings.NewReader(body)),
+		ContentLength: int64(len(body)),
+		// The transport asks for the body again if the kept connection breaks. The server may have seen the first one.
+		GetBody: func() (io.ReadCloser, error) {
+			if err := auth.apply(form, header); err != nil {
+				return nil, err
+			}
+			return io.NopCloser(strings.NewReader(form.Encode())), nil // as long as the first: assertions have one length
+		},
+	}, nil
 }
 
 func transportError(ctx context.Context, err error) *Error {

@@ -27,13 +27,23 @@ import (
 // theToken would show up in any text that leaks it.
 const theToken = "the-token"
 
+// parse is for a test server's URL.
+func parse(t *testing.T, endpoint string) *url.URL {
+	t.Helper()
+	u, err := url.Parse(endpoint)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return u
+}
+
 func ask(t *testing.T, endpoint string, auth introspect.Auth) (claims.Set, error) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
 	transport := httpclient.NewTransport(nil)
 	defer transport.CloseIdleConnections()
-	answer, err := introspect.Patient(introspect.New(transport)).Introspect(ctx, endpoint, auth, theToken)
+	answer, err := introspect.Patient(introspect.New(transport)).Introspect(ctx, parse(t, endpoint), auth, theToken)
 	return answer.Claims, err
 }
 
@@ -123,30 +133,19 @@ func TestSettingsThatCannotWorkMakeNoRequest(t *testing.T) {
 	var requests atomic.Int32
 	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { requests.Add(1) }))
 	defer server.Close()
-	none := introspect.Auth{Method: clientauth.None}
-	for name, test := range map[string]struct {
-		endpoint string
-		auth     introspect.Auth
-	}{
-		"bearer without a key":          {server.URL, introspect.Auth{Method: clientauth.Bearer, ClientID: "id", ClientSecret: "s3cret"}},
-		"a key with a line break":       {server.URL, introspect.Auth{Method: clientauth.Bearer, APIKey: "k3y\n"}},
-		"basic without a secret":        {server.URL, introspect.Auth{Method: clientauth.Basic, ClientID: "id", APIKey: "k3y"}},
-		"basic without an id":           {server.URL, introspect.Auth{Method: clientauth.Basic, ClientSecret: "s3cret"}},
-		"post without a secret":         {server.URL, introspect.Auth{Method: clientauth.Post, ClientID: "id"}},
-		"private_key_jwt without a key": {server.URL, introspect.Auth{Method: clientauth.PrivateKeyJWT, ClientID: "id"}},
-		"a key that cannot sign": {server.URL, introspect.Auth{Method: clientauth.PrivateKeyJWT,
-			Assertion: func() (string, error) { return "", errors.New("no audience") }}},
-		"no method":                  {server.URL, introspect.Auth{APIKey: "k3y"}},
-		"plain HTTP":                 {"http://idp.example/introspect?leak", none},
-		"plain HTTP to an address":   {"http://192.0.2.1/introspect?leak", none},
-		"a host that looks like one": {"http://localhost.example/leak", none},
-		"a relative URL":             {"/introspect/leak", none},
-		"no URL":                     {"https://%zz leak", none},
-		"another scheme":             {"file:///etc/leak", none},
-		"nothing":                    {"", none},
+	for name, auth := range map[string]introspect.Auth{
+		"bearer without a key":          {Method: clientauth.Bearer, ClientID: "id", ClientSecret: "s3cret"},
+		"a key with a line break":       {Method: clientauth.Bearer, APIKey: "k3y\n"},
+		"basic without a secret":        {Method: clientauth.Basic, ClientID: "id", APIKey: "k3y"},
+		"basic without an id":           {Method: clientauth.Basic, ClientSecret: "s3cret"},
+		"post without a secret":         {Method: clientauth.Post, ClientID: "id"},
+		"private_key_jwt without a key": {Method: clientauth.PrivateKeyJWT, ClientID: "id"},
+		"a key that cannot sign": {Method: clientauth.PrivateKeyJWT,
+			Assertion: func() (string, error) { return "", errors.New("no audience") }},
+		"no method": {APIKey: "k3y"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := ask(t, test.endpoint, test.auth)
+			_, err := ask(t, server.URL, auth)
 			wantReason(t, err, reason.ProviderSettings)
 		})
 	}
@@ -308,7 +307,7 @@ func TestDeadlineBoundsTheBodyToo(t *testing.T) {
 			})
 			ctx, cancel := context.WithTimeout(context.Background(), 50*time.Millisecond)
 			defer cancel()
-			_, err := introspect.New(httpclient.NewTransport(nil)).Introspect(ctx, endpoint, introspect.Auth{Method: clientauth.None}, theToken)
+			_, err := introspect.New(httpclient.NewTransport(nil)).Introspect(ctx, parse(t, endpoint), introspect.Auth{Method: clientauth.None}, theToken)
 			wantReason(t, err, reason.ProviderTimeout)
 		})
 	}
@@ -328,7 +327,7 @@ func TestConnectionIsReused(t *testing.T) {
 	defer server.Close()
 	client := introspect.Patient(introspect.New(httpclient.NewTransport(nil)))
 	for range 20 {
-		if _, err := client.Introspect(t.Context(), server.URL, introspect.Auth{Method: clientauth.None}, theToken); err != nil {
+		if _, err := client.Introspect(t.Context(), parse(t, server.URL), introspect.Auth{Method: clientauth.None}, theToken); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -347,7 +346,7 @@ func TestDeadKeepAliveConnectionIsReplaced(t *testing.T) {
 	})
 	client := introspect.Patient(introspect.New(httpclient.NewTransport(nil)))
 	for range 10 {
-		answer, err := client.Introspect(t.Context(), endpoint, introspect.Auth{Method: clientauth.None}, theToken)
+		answer, err := client.Introspect(t.Context(), parse(t, endpoint), introspect.Auth{Method: clientauth.None}, theToken)
 		if err != nil || !answer.Claims.True("active") || answer.Requests != 1 {
 			t.Fatalf("got %v", err)
 		}
@@ -373,7 +372,7 @@ func TestTLS(t *testing.T) {
 	trusting := func(endpoint string) error {
 		roots := x509.NewCertPool()
 		roots.AddCert(modern.Certificate())
-		_, err := introspect.New(httpclient.NewTransport(roots)).Introspect(t.Context(), endpoint, introspect.Auth{Method: clientauth.None}, theToken)
+		_, err := introspect.New(httpclient.NewTransport(roots)).Introspect(t.Context(), parse(t, endpoint), introspect.Auth{Method: clientauth.None}, theToken)
 		return err
 	}
 	if err := trusting(modern.URL); err != nil {

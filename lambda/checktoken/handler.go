@@ -32,6 +32,8 @@ type handler struct {
 	documents   documents
 	checker     *checktoken.Checker
 	log         *slog.Logger
+	// provisioned tells that Lambda started the process ahead of any event.
+	provisioned bool
 }
 
 // Invoke implements lambda.Handler.
@@ -100,15 +102,18 @@ func (h *handler) check(
 	return result, err
 }
 
-// warmUp reads the secret and opens the way to the provider, so that the first call finds both ready.
+// warmUp reads the secret and opens the way to the provider, at the same time, so that the first call finds both ready. Where
+// no event waits for the start, it also tries the credentials.
 func (h *handler) warmUp() error {
 	ctx, cancel := context.WithTimeout(context.Background(), startWait)
 	defer cancel()
+	connected := make(chan error, 1)
+	go func() { connected <- h.checker.Connect(ctx) }()
 	document, err := h.readSecret(ctx)
-	if err != nil {
+	if err := errors.Join(err, <-connected); err != nil || !h.provisioned {
 		return err
 	}
-	return h.checker.WarmUp(ctx, document)
+	return h.checker.TryCredentials(ctx, document)
 }
 
 func (h *handler) readSecret(ctx context.Context) (contract.Document, error) {

@@ -551,19 +551,29 @@ func TestRotatedCredentials(t *testing.T) {
 	}
 }
 
-func TestWarmUpAsksTheProviderAndSurvivesIt(t *testing.T) {
-	p := &idp{status: 200, body: `{"active": false}`}
+// A start that no event waits for tries the credentials. Any other only opens the connection, which the first call then uses.
+func TestWarmUp(t *testing.T) {
+	p := &idp{status: 401}
 	h, document, log := startHandler(t, p)
-	if err := h.warmUp(); err != nil || p.asked.Load() != 1 {
-		t.Errorf("got %v after %d requests", err, p.asked.Load())
+	if err := h.warmUp(); err != nil || p.asked.Load() != 0 {
+		t.Errorf("on demand: got %v after %d requests", err, p.asked.Load())
 	}
-	p.status = 401
-	if err := h.warmUp(); err == nil || !strings.Contains(err.Error(), "401") {
-		t.Errorf("got %v, want the provider's refusal of our credentials", err)
+	h.provisioned = true
+	if err := h.warmUp(); err == nil || !strings.Contains(err.Error(), "401") || p.asked.Load() != 1 {
+		t.Errorf("got %v after %d requests, want the provider's refusal of our credentials", err, p.asked.Load())
+	}
+	p.status, p.body = 200, `{"active": false}`
+	if err := h.warmUp(); err != nil || p.asked.Load() != 2 {
+		t.Errorf("got %v after %d requests", err, p.asked.Load())
 	}
 	document.held.AuthEndpointIntrospect = "https://idp.invalid/"
 	if err := h.warmUp(); err == nil {
-		t.Error("an unreachable provider goes unnoticed")
+		t.Error("another server than the deployment's goes unnoticed")
+	}
+	h.provisioned = false
+	h.checker = newChecker(t, contract.Environment{IntrospectionOrigin: "https://idp.invalid"}, nil, time.Now)
+	if err := h.warmUp(); err == nil || !strings.Contains(err.Error(), "does not resolve") {
+		t.Errorf("got %v, want that the provider cannot be reached", err)
 	}
 	if log.Len() != 0 {
 		t.Errorf("a warm-up wrote a call's log line: %s", log)
@@ -592,6 +602,24 @@ func TestPrivateAuthority(t *testing.T) {
 			t.Errorf("with bundle %q: %v, want %s", bundle, got, want)
 		}
 	}
+}
+
+// Lambda makes a log event of each write, so that a line in two would be two events, and counted by no metric.
+func TestLogLineIsOneWrite(t *testing.T) {
+	h, document, _ := startHandler(t, &idp{status: 200, body: `{"active": true, "scope": "` + strings.Repeat("patient/*.rs ", 2000) + `"}`})
+	document.held.LambdaEnhancedLogging = true
+	writes := new(countingWriter)
+	h.log = slog.New(slog.NewJSONHandler(writes, nil))
+	if _, err := invoke(t, h, eventWith(theToken)); err != nil || *writes != 1 {
+		t.Errorf("%v, %d writes", err, *writes)
+	}
+}
+
+type countingWriter int
+
+func (w *countingWriter) Write(p []byte) (int, error) {
+	*w++
+	return len(p), nil
 }
 
 func FuzzParseEvent(f *testing.F) {

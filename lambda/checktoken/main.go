@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"runtime"
 	"time"
 
 	"github.com/aws/aws-lambda-go/lambda"
@@ -24,6 +25,8 @@ import (
 const startWait = 600 * time.Millisecond
 
 func main() {
+	// Lambda sends one event at a time and gives less than one core below 1,769 MB, so a second thread would only cost wake-ups.
+	runtime.GOMAXPROCS(1)
 	log := slog.New(slog.NewJSONHandler(os.Stdout, nil))
 	// The AWS SDK's transport is net/http's, which prints bytes that a server sent without a request.
 	stdlog.SetOutput(io.Discard)
@@ -63,6 +66,7 @@ func newHandler(getenv func(string) string, log *slog.Logger) (*handler, error) 
 		documents:   secret.NewReader(fetchSecret(environment.SecretID, getenv), checker.ParseDocument, time.Now),
 		checker:     checker,
 		log:         log,
+		provisioned: getenv("AWS_LAMBDA_INITIALIZATION_TYPE") == "provisioned-concurrency",
 	}, nil
 }
 

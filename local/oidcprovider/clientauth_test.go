@@ -144,9 +144,9 @@ func TestExpiredAndReplayedAssertions(t *testing.T) {
 	key := must(clientauth.ParseKey(text))
 	p := startProvider(t, registered(text))
 	token := p.token(t, "opaque-backend", "")
-	client := introspect.New(httpclient.NewTransport(nil))
+	client, endpoint := introspect.New(httpclient.NewTransport(nil)), must(httpclient.ParseURL(p.introspection()))
 	introspection := func(assertion string) error {
-		_, err := client.Introspect(t.Context(), p.introspection(), introspect.Auth{
+		_, err := client.Introspect(t.Context(), endpoint, introspect.Auth{
 			Method: clientauth.PrivateKeyJWT, ClientID: resourceServer, Assertion: func() (string, error) { return assertion, nil },
 		}, token)
 		return err

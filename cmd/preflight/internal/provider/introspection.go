@@ -11,6 +11,7 @@ import (
 	"healthlake-smart-on-fhir/cmd/preflight/internal/checklist"
 	"healthlake-smart-on-fhir/internal/claims"
 	"healthlake-smart-on-fhir/internal/clientauth"
+	"healthlake-smart-on-fhir/internal/httpclient"
 	"healthlake-smart-on-fhir/internal/introspect"
 	"healthlake-smart-on-fhir/internal/reason"
 )
@@ -66,7 +67,11 @@ func (p *Provider) credentials(ctx context.Context, auth introspect.Auth, l *che
 func (p *Provider) ask(ctx context.Context, auth introspect.Auth, timeout time.Duration) (claims.Set, error) {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	answer, err := p.client.Introspect(ctx, p.cfg.AuthEndpointIntrospect, auth, "preflight-"+rand.Text())
+	endpoint, err := httpclient.ParseURL(p.cfg.AuthEndpointIntrospect)
+	if err != nil {
+		return nil, err
+	}
+	answer, err := p.client.Introspect(ctx, endpoint, auth, "preflight-"+rand.Text())
 	return answer.Claims, err
 }
 
