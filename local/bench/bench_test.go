@@ -1,6 +1,7 @@
 package main
 
 import (
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -36,30 +37,84 @@ func TestNumbers(t *testing.T) {
 	}
 }
 
-func TestReport(t *testing.T) {
-	var s samples
-	for i := range 10000 {
-		s = append(s, time.Duration(300+i%97)*time.Microsecond)
+// A round's noise does not change the ratio: the median of the rounds counts.
+func TestCompare(t *testing.T) {
+	a := []samples{{11, 11, 90}, {120, 120, 120}, {22, 22}}
+	b := []samples{{10, 10, 10}, {20, 20, 500}, {20, 20}}
+	if got := compare(a, b); got != (ratio{1.1, 1.1, 6}) {
+		t.Errorf("ratio %+v", got)
+	}
+	if got := compare(a[:1], sums(b, []samples{{12}})); got.median != 0.5 {
+		t.Errorf("against a sum: %+v", got)
+	}
+}
+
+func TestLoad(t *testing.T) {
+	l := load{faults: map[string]int{}, requests: 30_300}
+	for range 30_000 {
+		l.add([]outcome{{took: time.Millisecond}})
+	}
+	if l.good() != 1 || l.atLeast() != 0.9999 || l.requestsPerCall() != 1.01 {
+		t.Errorf("good %v, at least %v, %v requests a call", l.good(), l.atLeast(), l.requestsPerCall())
+	}
+	l.add([]outcome{{fault: "late"}, {fault: "late"}, {fault: "idp_timeout"}})
+	if l.bad() != 3 || l.atLeast() > 1-7.0/30_003 || faults([]*load{&l}) != "1 idp_timeout (), 2 late ()" {
+		t.Errorf("bad %d, at least %v, %s", l.bad(), l.atLeast(), faults([]*load{&l}))
+	}
+}
+
+// sample is a run whose figures are made up.
+func sample() *bench {
+	var calls samples
+	for i := range 1000 {
+		calls = append(calls, time.Duration(300+i%97)*time.Microsecond)
 	}
 	x := func(name string) *subject {
-		return &subject{name: name, start: s[:10], first: s[:10], warm: s, rss: 15, rssMost: 16, objects: 100, bytes: 1e4, good: 9999}
+		return &subject{name: name, start: calls[:10], first: calls[:10], rounds: []samples{calls}, rss: 15,
+			heap: heap{objects: 1e5, bytes: 1e7, collections: 3, paused: 1e5}}
 	}
-	b := &bench{
-		when: time.Unix(1.8e9, 0), machine: "2 cores", before: "0.1", after: "2.0",
-		real: x("a"), mini: x("b"), cached: x("c"), rs256: x("d"), es256: x("e"), stallingReal: x("f"), stallingSingle: x("g"),
-		sizes:   map[string]size{"arm64": {8e6, 3e6}, "amd64": {9e6, 4e6}},
-		service: []*subject{x("h"), x("h"), x("h"), x("h"), x("h")},
+	newColumn := func(memory int, slow time.Duration) *column {
+		s := x("")
+		s.rounds = []samples{{20*time.Millisecond + slow}}
+		return &column{memory: memory, introspection: s, rs256: x(""), es256: x(""), cold: calls, hedged: calls}
 	}
+	stalls := func(name string) *load { return &load{name: name, took: time.Second, warm: calls, requests: 1010} }
+	hit := counts{calls: 100, requests: 120, bad: 7}
+	return &bench{
+		when: time.Unix(1.8e9, 0), machine: "2 cores", before: "0.1", after: "2.0", effort: full,
+		turns: turns{x("a"), x("b"), x("c"), x("d"), x("e"), x("f"), x("g"), x("h"), []samples{calls[:1]}, []samples{calls[:1]}},
+		starts: []*starting{{function: x(""), secret: calls, connection: calls},
+			{secretTime: 30 * time.Millisecond, handshake: 50 * time.Millisecond, function: x(""), secret: calls, connection: calls}},
+		columns:    []*column{newColumn(128, 5*time.Millisecond), newColumn(256, 2*time.Millisecond), newColumn(wholeCore, 0), newColumn(0, 0)},
+		collectors: []*collector{{memory: 128, settings: "GOGC=100", function: x("")}},
+		stalls:     []*load{stalls("1 %"), stalls("5 %")}, quiet: stalls("quiet"),
+		outages: []*outage{{"refused", hit, hit, hit}, {"silent", hit, hit, hit}},
+		service: []*subject{x(""), x(""), x(""), x("")}, sizes: map[string]size{"arm64": {8e6, 3e6}, "amd64": {9e6, 4e6}},
+	}
+}
+
+func TestReport(t *testing.T) {
+	b := sample()
 	report := b.report()
-	for _, table := range []table{b.compared(), b.verified(), b.serviceTimes()} {
+	for _, table := range []table{b.goals(false), b.turns.introspection(), b.turns.verification(), startTable(b.starts), lambdaTable(b.columns),
+		collectorTable(b.collectors), loadTable(b.stalls), outageTable(b.outages), b.serviceTable(), b.sizeTable()} {
 		for _, row := range table {
 			if len(row) != len(table[0]) || !strings.Contains(report, "| "+strings.Join(row, " | ")+" |\n") {
 				t.Errorf("row %v has %d cells, or is not in the report", row, len(row))
 			}
 		}
 	}
-	if strings.Contains(report, "%!") || strings.Contains(report, "NaN") ||
-		!strings.Contains(report, "1 of 10,000 calls were not good") {
+	for _, want := range []string{"**256 MB** is the smallest", "| refused, in the outage | 100 | 120 | 1.20 | 7 |",
+		"| objects allocated a call | at most 350 | 100 | yes |", "refused, in the outage alone | at most 1.10 | 1.20 | no |"} {
+		if !strings.Contains(report, want) {
+			t.Errorf("%q is missing", want)
+		}
+	}
+	if strings.Contains(report, "%!") || strings.Contains(report, "NaN") {
 		t.Errorf("a figure is missing:\n%s", report)
+	}
+	b.columns, b.noGroups = nil, os.ErrPermission
+	if report := b.report(); !strings.Contains(report, "Not measured in this run") || strings.Contains(report, "garbage collector") {
+		t.Errorf("without control groups:\n%s", report)
 	}
 }

@@ -2,9 +2,11 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"text/template"
+	"time"
 
 	_ "embed"
 )
@@ -35,105 +37,197 @@ func (t table) Markdown() string {
 	return b.String()
 }
 
-// add adds a row with a cell for each subject.
-func (t *table) add(name string, subjects []*subject, cell func(*subject) string) {
+// addRow adds a row with a cell for each of those that have a column.
+func addRow[T any](t *table, name string, columns []T, cell func(T) string) {
 	row := []string{name}
-	for _, s := range subjects {
-		row = append(row, cell(s))
+	for _, c := range columns {
+		row = append(row, cell(c))
 	}
 	*t = append(*t, row)
 }
 
-const none = "–"
-
 func mb(v int64) string { return fmt.Sprintf("%.2f MB", float64(v)/1e6) }
 
-// compare has the rows that the tables of functions have in common. Medians are compared with those of base.
-func compare(subjects []*subject, base *subject, against string) table {
-	t := table{{""}}
-	add := func(name string, cell func(*subject) string) { t.add(name, subjects, cell) }
-	calls := len(base.warm)
-	edge := min(1000, calls/2)
-	first := func(s *subject) samples { return s.warm[:edge] }
-	last := func(s *subject) samples { return s.warm[calls-edge:] }
-	versus := func(name string, part func(*subject) samples) {
-		add(name, func(s *subject) string {
-			if s == base {
-				return none
-			}
-			return fmt.Sprintf("%+.0f %%", 100*(float64(part(s).quantile(.5))/float64(part(base).quantile(.5))-1))
-		})
+func percent(share float64) string { return fmt.Sprintf("%.3f %%", 100*share) }
+
+// quantiles adds a row for each quantile of the warm calls.
+func quantiles(t *table, subjects []*subject, qs ...float64) {
+	for _, q := range qs {
+		name := fmt.Sprintf("p%v", q*100)
+		if q == 1 {
+			name = "longest"
+		}
+		addRow(t, name, subjects, func(s *subject) string { return ms(s.warm().quantile(q)) })
 	}
-	for _, s := range subjects {
-		t[0] = append(t[0], s.name)
-	}
-	add(fmt.Sprintf("start, p50 of %d", len(base.start)), func(s *subject) string { return ms(s.start.quantile(.5)) })
-	add("start, longest", func(s *subject) string { return ms(s.start.quantile(1)) })
-	add("first call, p50", func(s *subject) string { return ms(s.first.quantile(.5)) })
-	add("first call, longest", func(s *subject) string { return ms(s.first.quantile(1)) })
-	for _, q := range []float64{.5, .9, .99, .999} {
-		add(fmt.Sprintf("warm call, p%v", q*100), func(s *subject) string { return ms(s.warm.quantile(q)) })
-	}
-	add("warm call, longest", func(s *subject) string { return ms(s.warm.quantile(1)) })
-	versus("p50 against "+against, func(s *subject) samples { return s.warm })
-	versus(fmt.Sprintf("the same, in the first %s calls", thousands(edge)), first)
-	versus(fmt.Sprintf("the same, in the last %s of %s", thousands(edge), thousands(calls)), last)
-	add("p50 of those first and of those last", func(s *subject) string {
-		return ms(first(s).quantile(.5)) + ", " + ms(last(s).quantile(.5))
+}
+
+// use adds rows about what warm calls take besides time.
+func use(t *table, subjects []*subject) {
+	addRow(t, "objects allocated a call", subjects, func(s *subject) string { return fmt.Sprintf("%.0f", s.objects()) })
+	addRow(t, "bytes allocated a call", subjects, func(s *subject) string {
+		return fmt.Sprintf("%.1f KB", s.heap.bytes/float64(len(s.warm()))/1000)
 	})
-	add("calls a second, one instance", func(s *subject) string { return rate(s.warm) })
-	add("objects allocated a call", func(s *subject) string { return fmt.Sprintf("%.0f", s.objects) })
-	add("bytes allocated a call", func(s *subject) string { return fmt.Sprintf("%.1f KB", s.bytes/1000) })
-	add("memory (RSS) after the warm calls", func(s *subject) string { return fmt.Sprintf("%.1f MiB", s.rss) })
-	add("memory (RSS), most", func(s *subject) string { return fmt.Sprintf("%.1f MiB", s.rssMost) })
+	addRow(t, "memory (RSS), most", subjects, func(s *subject) string { return fmt.Sprintf("%.1f MiB", s.rss) })
+}
+
+func (s *subject) objects() float64 { return s.heap.objects / float64(len(s.warm())) }
+
+// names begins a table of subjects.
+func names(subjects []*subject) table {
+	t := table{}
+	addRow(&t, "", subjects, func(s *subject) string { return s.name })
 	return t
 }
 
-// compared is of the function that asks its provider, and of the minimal one.
-func (b *bench) compared() table {
-	t := compare([]*subject{b.real, b.mini, b.cached}, b.mini, "the minimal function")
-	arm64, x86 := b.sizes["arm64"], b.sizes["amd64"]
-	for _, x := range []struct {
-		name string
-		size int64
-	}{{"binary, arm64", arm64.binary}, {"binary, x86_64", x86.binary}, {"zip, arm64", arm64.zipped}, {"zip, x86_64", x86.zipped}} {
-		t = append(t, []string{x.name, mb(x.size), none, none})
-	}
-	add := func(name string, cell func(*subject) string) {
-		t = append(t, []string{name, cell(b.stallingReal), cell(b.stallingSingle), none})
-	}
-	stalling := fmt.Sprintf("%.0f %% of requests stalled for %.0f s", stalls.share*100, stalls.stall.Seconds())
-	add(stalling+": calls", func(s *subject) string { return thousands(len(s.warm)) })
-	add("responses within 1,000 ms", func(s *subject) string {
-		return fmt.Sprintf("%.3f %%", 100*float64(s.good)/float64(len(s.warm)))
+// Introspection compares the function that asks its provider with the minimal one.
+func (t *turns) introspection() table {
+	subjects := []*subject{t.tls, t.minimalTLS, t.plain, t.minimalPlain, t.cached}
+	out := names(subjects)
+	quantiles(&out, subjects, .5, .9, .99, .999, 1)
+	against := map[*subject]*subject{t.tls: t.minimalTLS, t.plain: t.minimalPlain, t.cached: t.minimalTLS}
+	addRow(&out, "p50 against the minimal function's", subjects, func(s *subject) string {
+		if against[s] == nil {
+			return "–"
+		}
+		return compare(s.rounds, against[s].rounds).String()
 	})
+	addRow(&out, "calls a second, one instance", subjects, func(s *subject) string { return rate(s.warm()) })
+	use(&out, subjects)
+	return out
+}
+
+// verification compares the function that verifies JWTs with one that does nothing, and the signature.
+func (t *turns) verification() table {
+	subjects := []*subject{t.rs256, t.es256, t.constant}
+	signature := map[*subject][]samples{t.rs256: t.verifyRS256, t.es256: t.verifyES256}
+	out := names(subjects)
+	quantiles(&out, subjects, .5, .99, .999, 1)
+	addRow(&out, "verifying the signature alone, p50", subjects, func(s *subject) string {
+		if signature[s] == nil {
+			return "–"
+		}
+		return fmt.Sprintf("%.3f ms", slices.Concat(signature[s]...).quantile(.5).Seconds()*1000)
+	})
+	addRow(&out, "p50 against the constant answer's plus the signature", subjects, func(s *subject) string {
+		if signature[s] == nil {
+			return "–"
+		}
+		return t.overSignature(s, signature[s]).String()
+	})
+	use(&out, subjects)
+	return out
+}
+
+func (t *turns) overSignature(s *subject, signature []samples) ratio {
+	return compare(s.rounds, sums(t.constant.rounds, signature))
+}
+
+func startTable(starts []*starting) table {
+	out := table{}
+	addRow(&out, "", starts, (*starting).name)
+	for _, row := range []struct {
+		name  string
+		value func(*starting) time.Duration
+	}{
+		{"start, p50", func(s *starting) time.Duration { return s.function.start.quantile(.5) }},
+		{"start, longest", func(s *starting) time.Duration { return s.function.start.quantile(1) }},
+		{"reading the secret alone, p50", func(s *starting) time.Duration { return s.secret.quantile(.5) }},
+		{"opening the provider's connection alone, p50", func(s *starting) time.Duration { return s.connection.quantile(.5) }},
+		{"start above the slower of the two", func(s *starting) time.Duration { return s.function.start.quantile(.5) - s.least() }},
+		{"first call, p50", func(s *starting) time.Duration { return s.function.first.quantile(.5) }},
+		{"first call, longest", func(s *starting) time.Duration { return s.function.first.quantile(1) }},
+	} {
+		addRow(&out, row.name, starts, func(s *starting) string { return ms(row.value(s)) })
+	}
+	return out
+}
+
+func lambdaTable(columns []*column) table {
+	out := table{}
+	addRow(&out, "", columns, (*column).Name)
+	addRow(&out, "share of a core", columns, func(c *column) string {
+		if c.memory == 0 {
+			return "–"
+		}
+		return fmt.Sprintf("%.3f", float64(c.memory)/wholeCore)
+	})
+	row := func(name string, of func(*column) samples, q float64) {
+		addRow(&out, name, columns, func(c *column) string { return ms(of(c).quantile(q)) })
+	}
+	row("start, p50", func(c *column) samples { return c.introspection.start }, .5)
+	row("first call, p50", func(c *column) samples { return c.introspection.first }, .5)
 	for _, q := range []float64{.5, .99, .999} {
-		add(fmt.Sprintf("p%v", q*100), func(s *subject) string { return ms(s.warm.quantile(q)) })
+		row(fmt.Sprintf("warm call, p%v", q*100), func(c *column) samples { return c.introspection.warm() }, q)
 	}
-	add("longest", func(s *subject) string { return ms(s.warm.quantile(1)) })
-	return t
+	row("call on a new TLS connection, p50", func(c *column) samples { return c.cold }, .5)
+	row("hedged call, p50", func(c *column) samples { return c.hedged }, .5)
+	for _, q := range []float64{.5, .99} {
+		row(fmt.Sprintf("JWT, RS256, p%v", q*100), func(c *column) samples { return c.rs256.warm() }, q)
+		row(fmt.Sprintf("JWT, ES256, p%v", q*100), func(c *column) samples { return c.es256.warm() }, q)
+	}
+	addRow(&out, "calls that were not good", columns, func(c *column) string {
+		return thousands(c.introspection.bad + c.rs256.bad + c.es256.bad)
+	})
+	addRow(&out, "garbage collections in the warm calls", columns, func(c *column) string { return c.introspection.heap.collected() })
+	addRow(&out, "memory (RSS), most", columns, func(c *column) string { return fmt.Sprintf("%.1f MiB", c.introspection.rss) })
+	return out
 }
 
-// verified is of the function that verifies JWTs, against the same function that asks its provider.
-func (b *bench) verified() table {
-	subjects := []*subject{b.real, b.rs256, b.es256}
-	t := compare(subjects, b.real, "introspection")
-	t[0][1] = "introspection"
-	t.add("requests to the provider, start and first call", subjects, func(s *subject) string { return thousands(s.before) })
-	t.add(fmt.Sprintf("requests to the provider, %s warm calls", thousands(len(b.real.warm))), subjects,
-		func(s *subject) string { return thousands(s.asked) })
-	t.add("requests to Secrets Manager meanwhile", subjects, func(s *subject) string { return thousands(s.secretReads) })
-	return t
+func (h heap) collected() string {
+	return fmt.Sprintf("%.0f, paused %s", h.collections, ms(time.Duration(h.paused)))
 }
 
-// serviceTimes is how long an instance is busy with a call.
-func (b *bench) serviceTimes() table {
-	t := table{{"the provider's own time", "mean", "p99", "calls a second, one instance"}}
+func collectorTable(all []*collector) table {
+	out := table{{"settings", "memory size", "p50", "p99", "p99.9", "collections", "memory (RSS), most"}}
+	for _, c := range all {
+		warm := c.function.warm()
+		out = append(out, []string{c.settings, fmt.Sprintf("%d MB", c.memory), ms(warm.quantile(.5)), ms(warm.quantile(.99)),
+			ms(warm.quantile(.999)), c.function.heap.collected(), fmt.Sprintf("%.1f MiB", c.function.rss)})
+	}
+	return out
+}
+
+func loadTable(loads []*load) table {
+	out := table{{"", "calls", "not good", "within 1,000 ms", "requests a call", "p50", "p99", "p99.9", "longest", "calls a second"}}
+	for _, l := range loads {
+		out = append(out, []string{l.name, thousands(len(l.warm)), thousands(l.bad()), percent(l.good()),
+			fmt.Sprintf("%.3f", l.requestsPerCall()), ms(l.warm.quantile(.5)), ms(l.warm.quantile(.99)), ms(l.warm.quantile(.999)),
+			ms(l.warm.quantile(1)), thousands(int(float64(len(l.warm)) / l.took.Seconds()))})
+	}
+	return out
+}
+
+func outageTable(outages []*outage) table {
+	out := table{{"the provider", "calls", "requests", "requests a call", "not good"}}
+	for _, o := range outages {
+		for _, part := range []struct {
+			name string
+			counts
+		}{{"the whole run", o.run}, {"in the outage", o.inside}, {"after it", o.after}} {
+			out = append(out, []string{o.name + ", " + part.name, thousands(part.calls), thousands(part.requests),
+				fmt.Sprintf("%.2f", part.perCall()), thousands(part.bad)})
+		}
+	}
+	return out
+}
+
+// serviceTable is how long an instance is busy with a call.
+func (b *bench) serviceTable() table {
+	out := table{{"the provider's own time", "mean", "p99", "calls a second, one instance"}}
+	row := func(latency time.Duration, s samples) {
+		out = append(out, []string{fmt.Sprintf("%d ms", latency.Milliseconds()), ms(s.mean()), ms(s.quantile(.99)), rate(s)})
+	}
+	row(0, b.turns.tls.warm())
 	for i, s := range b.service {
-		own := fmt.Sprintf("%d ms", latencies[i].Milliseconds())
-		t = append(t, []string{own, ms(s.warm.mean()), ms(s.warm.quantile(.99)), rate(s.warm)})
+		row(latencies[i], s.warm())
 	}
-	return t
+	return out
+}
+
+func (b *bench) sizeTable() table {
+	out := table{{"", "arm64", "x86_64"}}
+	arm64, x86 := b.sizes["arm64"], b.sizes["amd64"]
+	return append(out, []string{"binary", mb(arm64.binary), mb(x86.binary)}, []string{"zip", mb(arm64.zipped), mb(x86.zipped)})
 }
 
 //go:embed report.md.tmpl
@@ -141,15 +235,36 @@ var reportText string
 
 // report is the document.
 func (b *bench) report() string {
-	t := b.stallingReal
 	var text strings.Builder
 	err := template.Must(template.New("report").Parse(reportText)).Execute(&text, map[string]any{
 		"When": b.when.UTC().Format("2 January 2006, 15:04 MST"), "Machine": b.machine, "Before": b.before, "After": b.after,
-		"Compared": b.compared(), "Verified": b.verified(), "Service": b.serviceTimes(),
-		"Bad": thousands(len(t.warm) - t.good), "Calls": thousands(len(t.warm)), "Both": thousands(t.both),
+		"Minutes": fmt.Sprintf("%.0f", time.Since(b.when).Minutes()), "Goals": b.goals(false), "Rounds": b.rounds, "Calls": thousands(b.calls),
+		"Introspection": b.turns.introspection(), "Verification": b.turns.verification(),
+		"Starts": b.effort.starts, "Start": startTable(b.starts), "MinimalStart": ms(b.turns.minimalTLS.start.quantile(.5)),
+		"RS256Start": ms(b.turns.rs256.start.quantile(.5)), "ES256Start": ms(b.turns.es256.start.quantile(.5)),
+		"NoGroups": b.noGroups, "Lambda": lambdaTable(b.columns), "LambdaCalls": thousands(b.effort.lambda), "Chosen": b.chosen(),
+		"Collectors": collectorTable(b.collectors), "Loads": loadTable(append(slices.Clip(b.stalls), b.quiet)), "Faults": faults(b.stalls),
+		"Parallel": parallel, "Quiet": quietInstances, "QuietLeast": percent(b.quiet.atLeast()),
+		"Outages": outageTable(b.outages), "Outage": outageTime.Seconds(), "Run": b.effort.outage.Seconds(), "Pace": pace.Milliseconds(),
+		"Service": b.serviceTable(), "Sizes": b.sizeTable(),
 	})
 	if err != nil {
 		panic(err) // the template is part of this program
 	}
 	return text.String()
+}
+
+// faults says what the calls got that were not good.
+func faults(loads []*load) string {
+	var all []string
+	for _, l := range loads {
+		for kind, n := range l.faults {
+			all = append(all, fmt.Sprintf("%s %s (%s)", thousands(n), kind, l.name))
+		}
+	}
+	if len(all) == 0 {
+		return "none"
+	}
+	slices.Sort(all)
+	return strings.Join(all, ", ")
 }

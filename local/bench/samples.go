@@ -50,3 +50,30 @@ func thousands(n int) string {
 
 // rate is how many such calls one instance can take in a second.
 func rate(s samples) string { return thousands(int(1 / s.mean().Seconds())) }
+
+// ratio is how a compares with b, each by the median of its calls: the median over the rounds, the lowest and the highest.
+type ratio struct{ median, low, high float64 }
+
+// compare compares rounds in which a and b were measured in turns.
+func compare(a, b []samples) ratio {
+	var all []float64
+	for i := range min(len(a), len(b)) {
+		all = append(all, float64(a[i].quantile(.5))/float64(b[i].quantile(.5)))
+	}
+	slices.Sort(all)
+	if len(all) == 0 {
+		return ratio{}
+	}
+	return ratio{all[len(all)/2], all[0], all[len(all)-1]}
+}
+
+func (r ratio) String() string { return fmt.Sprintf("%.2f (%.2f to %.2f)", r.median, r.low, r.high) }
+
+// sums has rounds of one sample each, the sum of both medians.
+func sums(a, b []samples) []samples {
+	var rounds []samples
+	for i := range min(len(a), len(b)) {
+		rounds = append(rounds, samples{a[i].quantile(.5) + b[i].quantile(.5)})
+	}
+	return rounds
+}

@@ -1,20 +1,17 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"encoding/pem"
 	"fmt"
-	"io"
-	"log"
 	"maps"
-	"math/rand/v2"
 	"net/http"
-	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
-	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -25,50 +22,67 @@ import (
 	"healthlake-smart-on-fhir/local/secretsmanager"
 )
 
-const (
-	apiKey = "srv_pat_benchmark"
-	issuer = "https://idp.example.com/"
-)
+// subject is a function that is measured, and what it needs.
+type subject struct {
+	name     string
+	config   runtimeapi.Config
+	event    []byte
+	provider *provider
+	secrets  *secretsmanager.Server // nil where the function needs none
+	document string                 // the secret's value
 
-// slowness is how long a provider's responses wait.
-type slowness struct {
-	always time.Duration
-	stall  time.Duration // of the share of requests that stall, each independent of the others
-	share  float64
+	calls, bad   int // of those that must be good
+	start, first samples
+	rounds       []samples // warm calls
+	heap         heap      // by all warm calls together
+	rss          float64   // MiB, the most
 }
 
-// subject is a function that is measured, what it needs, and what was measured.
-type subject struct {
-	name      string
-	bootstrap string
-	env       map[string]string
-	event     []byte
-	provider  *httptest.Server
-	requests  atomic.Int64           // to the provider
-	secrets   *secretsmanager.Server // nil where the function needs none
+// warm are the calls of all rounds.
+func (s *subject) warm() samples { return slices.Concat(s.rounds...) }
 
-	start, first, warm samples
-	rss, rssMost       float64 // MiB
-	objects, bytes     float64 // allocated, a warm call
-	before, asked      int     // requests to the provider, before the warm calls and during them
-	secretReads        int     // during the warm calls
-	good               int     // of the warm calls: authorized, and within HealthLake's second
-	both               int     // of those that are not good: both requests went out
+// introspecting is checkToken as it asks such a provider, by the default settings or those given.
+func (b *bench) introspecting(name string, how behaviour, e contract.Environment) (*subject, error) {
+	return b.checkToken(name, how, e, idp.KeySet())
+}
+
+// verifying is checkToken where tokens are JWTs, with one that this key has signed.
+func (b *bench) verifying(name string, key idp.Key) (*subject, error) {
+	s, err := b.checkToken(name, behaviour{}, contract.Environment{
+		TokenValidation: contract.TokenValidationJWT, AuthIssuer: issuer, RequiredAudience: []string{"datastore"},
+	}, idp.KeySet(key.JWK()))
+	if err == nil {
+		s.event = sandbox.Event(key.Token(nil, claims()))
+	}
+	return s, err
 }
 
 // minimal is the function that checkToken is measured against.
-func (b *bench) minimal(slow slowness) (*subject, error) {
-	s, err := b.subject("minimal function", b.minimalPath, slow, idp.KeySet())
+func (b *bench) minimal(name string, how behaviour) (*subject, error) {
+	s, err := b.subject(name, b.minimalPath, how, idp.KeySet())
+	if err == nil {
+		maps.Copy(s.config.Env, map[string]string{
+			"ENDPOINT": s.provider.URL + "/introspect", "API_KEY": apiKey, "ROLE": sandbox.ServiceRole,
+		})
+	}
+	return s, err
+}
+
+// constant is the function that answers what checkToken would.
+func (b *bench) constant(event []byte) (*subject, error) {
+	s, err := b.minimal("constant answer", behaviour{plain: true})
 	if err != nil {
 		return nil, err
 	}
-	maps.Copy(s.env, map[string]string{"ENDPOINT": s.provider.URL + "/introspect", "API_KEY": apiKey, "ROLE": sandbox.ServiceRole})
-	return s, nil
+	payload := claims()
+	payload["isAuthorized"] = true
+	response, err := json.Marshal(map[string]any{"authPayload": payload, "iamRoleARN": sandbox.ServiceRole})
+	s.event, s.config.Env["RESPONSE"] = event, string(response)
+	return s, err
 }
 
-// checkToken is the function with this environment, whose provider shows these keys.
-func (b *bench) checkToken(name string, slow slowness, e contract.Environment, jwks ...any) (*subject, error) {
-	s, err := b.subject(name, b.functionPath, slow, idp.KeySet(jwks...))
+func (b *bench) checkToken(name string, how behaviour, e contract.Environment, keys string) (*subject, error) {
+	s, err := b.subject(name, b.functionPath, how, keys)
 	if err != nil {
 		return nil, err
 	}
@@ -76,153 +90,144 @@ func (b *bench) checkToken(name string, slow slowness, e contract.Environment, j
 		APIKey: apiKey, AuthEndpointToken: issuer + "token", AuthEndpointIntrospect: s.provider.URL + "/introspect",
 		HLRoleARN: sandbox.ServiceRole,
 	})
-	s.secrets = secretsmanager.Start()
-	s.secrets.Put(contract.DefaultSecretName, string(value))
-	maps.Copy(s.env, s.secrets.Environment())
+	s.secrets, s.document = secretsmanager.Start(), string(value)
+	s.secrets.Put(contract.DefaultSecretName, s.document)
+	maps.Copy(s.config.Env, s.secrets.Environment())
 	e.IntrospectionOrigin = s.provider.URL
-	if len(jwks) > 0 {
+	if e.TokenValidation == contract.TokenValidationJWT {
 		e.AuthEndpointJwks = s.provider.URL + "/keys"
 	}
-	maps.Copy(s.env, e.Variables())
+	maps.Copy(s.config.Env, e.Variables())
 	return s, err
 }
 
-// verifying is checkToken where tokens are JWTs, with one that this key has signed.
-func (b *bench) verifying(name string, key idp.Key) (*subject, error) {
-	e := contract.Environment{
-		TokenValidation: contract.TokenValidationJWT, AuthIssuer: issuer, RequiredAudience: []string{"datastore"},
-	}
-	s, err := b.checkToken(name, slowness{}, e, key.JWK())
+func (b *bench) subject(name, bootstrap string, how behaviour, keys string) (*subject, error) {
+	p, err := startProvider(how, keys)
 	if err != nil {
 		return nil, err
 	}
-	header, err := json.Marshal(key.Header())
-	if err != nil {
-		return nil, err
+	s := &subject{
+		name:     name,
+		config:   runtimeapi.Config{Bootstrap: bootstrap, Env: map[string]string{}},
+		event:    sandbox.Event("ory_at_" + strings.Repeat("x", 87)),
+		provider: p,
 	}
-	payload, err := json.Marshal(claims())
-	s.event = sandbox.Event(key.Sign(header, payload))
-	return s, err
-}
-
-// claims are those of every token, whether the provider sends them or the token has them.
-func claims() map[string]any {
-	now := time.Now().Unix()
-	return map[string]any{
-		"scope": sandbox.Scope, "client_id": "app", "sub": sandbox.User, "exp": now + 86400, "iat": now, "nbf": now,
-		"aud": []string{sandbox.DatastoreEndpoint}, "iss": issuer,
-		"ext": map[string]any{"fhirUser": sandbox.FHIRUser, "patient": sandbox.Patient},
-	}
-}
-
-// subject starts a provider that finds every token good, as fast as a server can unless it is told to be slow.
-func (b *bench) subject(name, bootstrap string, slow slowness, keys string) (*subject, error) {
-	s := &subject{name: name, bootstrap: bootstrap, event: sandbox.Event("ory_at_" + strings.Repeat("x", 87))}
 	b.subjects = append(b.subjects, s)
-	response := claims()
-	response["active"], response["token_type"], response["token_use"] = true, "Bearer", "access_token"
-	body, err := json.Marshal(response)
-	if err != nil {
-		return nil, err
+	if how.plain {
+		return s, nil
 	}
-	mux := http.NewServeMux()
-	mux.HandleFunc("GET /keys", func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, keys) })
-	mux.HandleFunc("POST /introspect", func(w http.ResponseWriter, r *http.Request) {
-		if r.PostFormValue("token") == "" || r.Header.Get("Authorization") != "Bearer "+apiKey {
-			http.Error(w, "refused", http.StatusUnauthorized)
-			return
-		}
-		wait := slow.always
-		if slow.share > 0 && rand.Float64() < slow.share {
-			wait += slow.stall
-		}
-		if wait > 0 {
-			select {
-			case <-time.After(wait):
-			case <-r.Context().Done():
-				return
-			}
-		}
-		w.Header().Set("Content-Type", "application/json")
-		_, _ = w.Write(body)
-	})
-	s.provider = httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		s.requests.Add(1)
-		mux.ServeHTTP(w, r)
-	}))
-	s.provider.Config.ErrorLog = log.New(io.Discard, "", 0) // requests that lost are cut off in the middle
-	s.provider.StartTLS()
 	trusted := filepath.Join(b.dir, fmt.Sprintf("provider-%d.pem", len(b.subjects)))
-	s.env = map[string]string{"SSL_CERT_FILE": trusted}
-	certificate := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: s.provider.Certificate().Raw})
+	s.config.Env["SSL_CERT_FILE"] = trusted
+	certificate := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: p.Certificate().Raw})
 	return s, os.WriteFile(trusted, certificate, 0o600)
 }
 
+// slowSecrets makes Secrets Manager take this long.
+func (s *subject) slowSecrets(d time.Duration) {
+	respond := secretsmanager.Value(s.document)
+	s.secrets.SetFault(func(w http.ResponseWriter, r *http.Request) {
+		time.Sleep(d)
+		respond(w, r)
+	})
+}
+
 func (s *subject) close() {
-	if s.provider != nil {
-		s.provider.Close()
-	}
+	s.provider.Close()
 	if s.secrets != nil {
 		s.secrets.Close()
 	}
 }
 
-func (s *subject) reads() int {
-	if s.secrets == nil {
-		return 0
-	}
-	return s.secrets.Requests()
+// instance is a running one of a subject.
+type instance struct {
+	*runtimeapi.Function
+	subject *subject
+	asked   int // for its heap
 }
 
-func (s *subject) run(ctx context.Context) (*runtimeapi.Function, error) {
-	f, err := runtimeapi.Start(ctx, runtimeapi.Config{Bootstrap: s.bootstrap, Env: s.env})
+func (s *subject) run(ctx context.Context) (*instance, error) {
+	f, err := runtimeapi.Start(ctx, s.config)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", s.name, err)
 	}
-	return f, nil
+	return &instance{Function: f, subject: s}, nil
 }
 
-// call sends the event and returns how long the response took, and whether it authorizes.
-func (s *subject) call(ctx context.Context, f *runtimeapi.Function) (time.Duration, bool, error) {
-	result, err := f.Invoke(ctx, s.event)
-	if err != nil || result.FunctionError != nil {
-		return result.Duration, false, err
+// outcome is what came of a call.
+type outcome struct {
+	id    string
+	begin time.Time
+	took  time.Duration
+	fault string // "" is a response that authorizes within HealthLake's second
+}
+
+func (i *instance) call(ctx context.Context) (outcome, error) {
+	begin := time.Now()
+	result, err := i.Invoke(ctx, i.subject.event)
+	if err != nil {
+		return outcome{}, fmt.Errorf("%s: %w", i.subject.name, err)
 	}
-	response, err := sandbox.Parse(result)
-	return result.Duration, response.Authorized(), err
-}
-
-// must is call where nothing prevents a good response.
-func (s *subject) must(ctx context.Context, f *runtimeapi.Function) (time.Duration, error) {
-	took, ok, err := s.call(ctx, f)
-	if err == nil && !ok {
-		log := f.Logs()
-		err = fmt.Errorf("%s: a call failed; its log ends: %s", s.name, strings.Join(log[max(0, len(log)-3):], "\n"))
+	o := outcome{id: result.RequestID, begin: begin, took: result.Duration}
+	if result.FunctionError != nil {
+		o.fault = result.FunctionError.Type
+		return o, nil
 	}
-	return took, err
+	switch {
+	case !bytes.Contains(result.Payload, []byte(`"isAuthorized":true`)):
+		o.fault = "denied"
+	case o.took >= sandbox.TimeLimit:
+		o.fault = "late"
+	}
+	return o, nil
 }
 
-// memory returns how much memory a process holds now and has held at most, in MiB.
-func memory(pid int) (now, most float64, err error) {
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+// must is call where nothing but the machine's noise prevents a good response. It counts the calls that are not good; many of
+// them are an error.
+func (i *instance) must(ctx context.Context) (time.Duration, error) {
+	o, err := i.call(ctx)
+	i.subject.calls++
+	if o.fault != "" {
+		i.subject.bad++
+	}
+	if err == nil && i.subject.bad > 5+i.subject.calls/10 {
+		log := i.Logs()
+		err = fmt.Errorf("%s: %d of %d calls failed, the last with %s; its log ends: %s",
+			i.subject.name, i.subject.bad, i.subject.calls, o.fault, strings.Join(log[max(0, len(log)-3):], "\n"))
+	}
+	return o.took, err
+}
+
+// mostMemory is the most that the process has held, in MiB.
+func (i *instance) mostMemory() (most float64, err error) {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", i.Pid()))
 	for line := range strings.Lines(string(text)) {
-		_, _ = fmt.Sscanf(line, "VmRSS: %f kB", &now)
 		_, _ = fmt.Sscanf(line, "VmHWM: %f kB", &most)
 	}
-	return now / 1024, most / 1024, err
+	return most / 1024, err
 }
 
-// allocated asks a function for the objects and bytes that it has allocated so far. n counts the questions, from 1.
-func allocated(ctx context.Context, f *runtimeapi.Function, n int) (objects, bytes float64, err error) {
-	if err := syscall.Kill(f.Pid(), syscall.SIGUSR1); err != nil {
-		return 0, 0, err
+// heap is what a process has allocated and what its garbage collector has done.
+type heap struct{ objects, bytes, collections, paused float64 } // paused: nanoseconds
+
+func (h heap) minus(o heap) heap {
+	return heap{h.objects - o.objects, h.bytes - o.bytes, h.collections - o.collections, h.paused - o.paused}
+}
+
+func (h heap) plus(o heap) heap { return h.minus(heap{}.minus(o)) }
+
+// heapNow asks the process.
+func (i *instance) heapNow(ctx context.Context) (h heap, err error) {
+	if err := syscall.Kill(i.Pid(), syscall.SIGUSR1); err != nil {
+		return heap{}, err
 	}
+	i.asked++
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
-	line, err := f.AwaitLog(ctx, fmt.Sprintf("memstats-%d ", n))
+	prefix := fmt.Sprintf("memstats-%d ", i.asked)
+	line, err := i.AwaitLog(ctx, prefix)
 	if err != nil {
-		return 0, 0, err
+		return heap{}, err
 	}
-	_, err = fmt.Sscanf(line, fmt.Sprintf("memstats-%d %%f %%f", n), &objects, &bytes)
-	return objects, bytes, err
+	_, err = fmt.Sscanf(line, prefix+"%f %f %f %f", &h.objects, &h.bytes, &h.collections, &h.paused)
+	return h, err
 }

@@ -41,6 +41,10 @@ type Config struct {
 	Timeout    time.Duration // for one event, 10 s where zero; then the process is killed
 	// Env is added to the variables that Lambda sets, and wins over them. Nothing is inherited from this process.
 	Env map[string]string
+	// Cgroup is the directory of a control group, which the process is in before it runs its own code. "" is none.
+	Cgroup string
+	// Output gets what the process writes to stdout and stderr. Nil: Logs keeps it.
+	Output io.Writer
 }
 
 // Function is a running function. Its methods may be called from several goroutines; it works on one event at a time.
@@ -100,7 +104,7 @@ func Start(ctx context.Context, cfg Config) (*Function, error) {
 	}
 	f := &Function{
 		cfg:    cfg,
-		cmd:    exec.Command(bootstrap),
+		cmd:    command(bootstrap, cfg.Cgroup),
 		events: make(chan *event),
 		ready:  make(chan struct{}, 1),
 		exited: make(chan struct{}),
@@ -108,7 +112,10 @@ func Start(ctx context.Context, cfg Config) (*Function, error) {
 	f.api = httptest.NewServer(f.handler())
 	f.cmd.Dir = filepath.Dir(bootstrap)
 	f.cmd.Env = f.environment()
-	f.cmd.Stdout = (*logWriter)(f)
+	f.cmd.Stdout = cfg.Output
+	if cfg.Output == nil {
+		f.cmd.Stdout = (*logWriter)(f)
+	}
 	f.cmd.Stderr = f.cmd.Stdout // the same writer: the order is kept
 	begin := time.Now()
 	if err := f.cmd.Start(); err != nil {
@@ -133,6 +140,14 @@ func Start(ctx context.Context, cfg Config) (*Function, error) {
 	_ = f.Stop()
 	log := f.Logs()
 	return nil, fmt.Errorf("runtimeapi: %w; its log ends:\n%s", err, strings.Join(log[max(0, len(log)-10):], "\n"))
+}
+
+// command runs an executable, in a control group if one is given. The shell joins it, and the executable takes the shell's place.
+func command(path, cgroup string) *exec.Cmd {
+	if cgroup == "" {
+		return exec.Command(path)
+	}
+	return exec.Command("/bin/sh", "-c", `echo $$ >"$1/cgroup.procs" && exec "$2"`, "sh", cgroup, path)
 }
 
 // environment is what Lambda sets for an OS-only runtime, and the function's own variables.
@@ -251,7 +266,7 @@ func (f *Function) kill() error {
 	return nil
 }
 
-// Logs returns the lines that the process has written to stdout and stderr so far.
+// Logs returns the lines that the process has written to stdout and stderr so far. Config.Output takes them away.
 func (f *Function) Logs() []string {
 	f.mu.Lock()
 	defer f.mu.Unlock()

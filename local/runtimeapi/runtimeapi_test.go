@@ -1,6 +1,7 @@
 package runtimeapi
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -8,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -147,6 +149,24 @@ func TestStartFails(t *testing.T) {
 	}
 	if _, err := Start(t.Context(), Config{Bootstrap: filepath.Join(t.TempDir(), "bootstrap")}); err == nil {
 		t.Error("a missing file was started")
+	}
+}
+
+// A directory stands in for a control group: its cgroup.procs gets the id of the process that becomes the function.
+func TestCgroupAndOutput(t *testing.T) {
+	dir := t.TempDir()
+	var output bytes.Buffer
+	f := start(t, Config{Cgroup: dir, Output: &output})
+	r := invoke(t, f, `{"do":"it"}`)
+	joined, err := os.ReadFile(filepath.Join(dir, "cgroup.procs"))
+	if err != nil || strings.TrimSpace(string(joined)) != strconv.Itoa(f.Pid()) {
+		t.Errorf("%q joined, %v; want %d", joined, err, f.Pid())
+	}
+	if err := f.Stop(); err != nil { // then all that it wrote has arrived
+		t.Fatal(err)
+	}
+	if !strings.Contains(output.String(), "handling "+r.RequestID) || len(f.Logs()) > 0 {
+		t.Errorf("output %q, logs %q", &output, f.Logs())
 	}
 }
 
