@@ -117,7 +117,7 @@ fuzz: need-go ## Run each fuzz target for some time [FUZZTIME=10s]
 	      go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) $$(dirname $$file) || exit 1; done
 
 reference: need-go ## Write the pages in docs/reference that are made from the code
-	go test ./internal/reason ./internal/config -update
+	go test ./internal/reason ./internal/config ./internal/docs -update
 
 licenses: need-go ## Write docs/reference/licenses.md: what is linked into the function
 	@GOFLAGS=-tags=lambda.norpc go run $(GO_LICENSES) report ./lambda/checktoken --ignore healthlake-smart-on-fhir \

@@ -25,6 +25,6 @@ var vpcKeys = []key{
 		name: KeyVPCSecretsEndpoint, byDefault: fixed(false),
 		value: boolean(func(c *Config) *bool { return &c.VPCSecretsEndpoint }),
 		doc: "Makes an interface endpoint, through which this function alone reads this secret alone. For subnets without another way " +
-			"to Secrets Manager, such as a NAT gateway. It [costs](../costs.md#in-a-vpc) by the hour and subnet.",
+			"to Secrets Manager, such as a NAT gateway. It [costs](scaling.md#what-the-rest-costs-a-month) by the hour and subnet.",
 	},
 }
