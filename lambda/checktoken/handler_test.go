@@ -13,6 +13,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"reflect"
 	"slices"
@@ -600,6 +601,41 @@ func TestPrivateAuthority(t *testing.T) {
 		_, _ = invoke(t, h, eventWith(theToken))
 		if got := logLine(t, log)["outcome"]; got != want {
 			t.Errorf("with bundle %q: %v, want %s", bundle, got, want)
+		}
+	}
+}
+
+// What crypto/x509 reads then is seen in a process of its own, because it reads once per process.
+func TestReadOneBundle(t *testing.T) {
+	server := httptest.NewTLSServer(http.NotFoundHandler())
+	defer server.Close()
+	dir := t.TempDir()
+	bundle := filepath.Join(dir, "ca-bundle.crt")
+	if child := os.Getenv("TEST_BUNDLE"); child != "" {
+		readOneBundle(child)
+		_, err := http.Get(os.Getenv("TEST_SERVER"))
+		fmt.Printf("trusted: %t\n", err == nil)
+		return
+	}
+	certificate := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw})
+	if err := os.WriteFile(bundle, certificate, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for name, test := range map[string]struct {
+		bundle, setting string
+		want            bool
+	}{
+		"the bundle is there":         {bundle, "", true},
+		"it is not":                   {filepath.Join(dir, "none"), "", false},
+		"another file is set":         {bundle, "SSL_CERT_FILE=" + filepath.Join(dir, "none"), false},
+		"directories are set":         {bundle, "SSL_CERT_DIR=" + t.TempDir(), false},
+		"not there, but one of these": {filepath.Join(dir, "none"), "SSL_CERT_DIR=" + dir, true},
+	} {
+		child := exec.Command(os.Args[0], "-test.run=^TestReadOneBundle$")
+		child.Env = []string{"TEST_BUNDLE=" + test.bundle, "TEST_SERVER=" + server.URL, test.setting}
+		out, err := child.CombinedOutput()
+		if err != nil || !strings.Contains(string(out), fmt.Sprintf("trusted: %t", test.want)) {
+			t.Errorf("%s: %v, %s, want %t", name, err, out, test.want)
 		}
 	}
 }

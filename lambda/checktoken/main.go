@@ -3,13 +3,11 @@
 package main
 
 import (
-	"crypto/x509"
 	"fmt"
 	"io"
 	stdlog "log"
 	"log/slog"
 	"os"
-	"path/filepath"
 	"runtime"
 	"time"
 
@@ -27,6 +25,7 @@ const startWait = 600 * time.Millisecond
 func main() {
 	// Lambda sends one event at a time and gives less than one core below 1,769 MB, so a second thread would only cost wake-ups.
 	runtime.GOMAXPROCS(1)
+	readOneBundle(systemBundle)
 	log := slog.New(slog.NewJSONHandler(os.Stdout, nil))
 	// The AWS SDK's transport is net/http's, which prints bytes that a server sent without a request.
 	stdlog.SetOutput(io.Discard)
@@ -68,13 +67,4 @@ func newHandler(getenv func(string) string, log *slog.Logger) (*handler, error) 
 		log:         log,
 		provisioned: getenv("AWS_LAMBDA_INITIALIZATION_TYPE") == "provisioned-concurrency",
 	}, nil
-}
-
-// readRoots reads the certificates that the provider's is checked against in place of the system's: a provider behind a
-// private authority has no reason to show a public one. path is a PEM file in the function's package; "" is none.
-func readRoots(path, packageRoot string) (*x509.CertPool, error) {
-	if path == "" {
-		return nil, nil
-	}
-	return httpclient.ReadRoots(filepath.Join(packageRoot, path))
 }
