@@ -20,28 +20,33 @@ import (
 
 // bench is a run and what it found.
 type bench struct {
-	effort
+	effort                               effort
 	root, dir                            string
 	functionPath, minimalPath, alonePath string     // of the executables
 	subjects                             []*subject // all that there are, to be closed
+	groups                               []string   // the control groups, to be removed
+	err                                  error      // the first of what was prepared
 
 	when                   time.Time
+	took                   time.Duration
 	machine, before, after string // before and after are load averages
 	sizes                  map[string]size
 	turns                  turns
 	starts                 []*starting
 	columns                []*column // by memory size; empty where there are no control groups
 	noGroups               error     // why there are none
-	collectors             []*collector
-	stalls                 []*load // with 1 % and 5 %
+	collectors             []*subject
+	loads                  []*load // with 1 % and 5 % of requests stalled, quiet instances
 	outages                []*outage
-	quiet                  *load
 	service                []*subject // by latency, as in latencies
 }
 
 func (b *bench) close() {
 	for _, s := range b.subjects {
 		s.close()
+	}
+	for _, dir := range b.groups {
+		_ = os.Remove(dir)
 	}
 }
 
@@ -73,7 +78,7 @@ func (b *bench) measure(ctx context.Context, quick bool) error {
 		}
 		fmt.Fprintf(os.Stderr, " %.0f s\n", time.Since(begin).Seconds())
 	}
-	b.after = loadAverage()
+	b.took, b.after = time.Since(b.when), loadAverage()
 	return nil
 }
 

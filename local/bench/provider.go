@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"io"
 	"log"
 	"math/rand/v2"
@@ -12,12 +11,12 @@ import (
 	"sync/atomic"
 	"time"
 
+	"healthlake-smart-on-fhir/local/idp"
 	"healthlake-smart-on-fhir/local/sandbox"
 )
 
 const (
 	apiKey = "srv_pat_benchmark"
-	issuer = "https://idp.example.com/"
 	// stallTime is how long a request waits that stalls.
 	stallTime = 2 * time.Second
 )
@@ -37,9 +36,9 @@ type provider struct {
 	*httptest.Server
 	behaviour
 	body      []byte
-	requests  atomic.Int64 // all that arrived
+	requests  atomic.Int64 // about tokens, all that arrived
 	stallNext atomic.Bool  // the next request stalls
-	down      atomic.Bool  // no request is responded to
+	down      atomic.Bool  // no request gets a response
 }
 
 // link is one connection.
@@ -51,44 +50,33 @@ type link struct {
 type linkKey struct{}
 
 // claims are those of every token, whether the provider sends them or the token has them.
-func claims() map[string]any {
-	now := time.Now().Unix()
-	return map[string]any{
-		"scope": sandbox.Scope, "client_id": "app", "sub": sandbox.User, "exp": now + 86400, "iat": now, "nbf": now,
-		"aud": []string{sandbox.DatastoreEndpoint}, "iss": issuer,
-		"ext": map[string]any{"fhirUser": sandbox.FHIRUser, "patient": sandbox.Patient},
-	}
+func claims() idp.Object {
+	return sandbox.Claims().With(idp.Object{
+		"nbf": sandbox.In(0), "ext": idp.Object{"fhirUser": sandbox.FHIRUser, "patient": sandbox.Patient},
+	})
 }
 
 // startProvider starts a provider that shows this key set.
-func startProvider(b behaviour, keys string) (*provider, error) {
-	response := claims()
-	response["active"], response["token_type"], response["token_use"] = true, "Bearer", "access_token"
-	body, err := json.Marshal(response)
-	if err != nil {
-		return nil, err
-	}
-	p := &provider{behaviour: b, body: body}
+func startProvider(how behaviour, keys string) *provider {
+	response := claims().With(idp.Object{"active": true, "token_type": "Bearer", "token_use": "access_token"})
+	p := &provider{behaviour: how, body: []byte(response.String())}
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /keys", func(w http.ResponseWriter, _ *http.Request) {
-		p.requests.Add(1)
-		_, _ = io.WriteString(w, keys)
-	})
+	mux.HandleFunc("GET /keys", func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, keys) })
 	mux.HandleFunc("POST /introspect", p.introspect)
 	p.Server = httptest.NewUnstartedServer(mux)
 	p.Config.ErrorLog = log.New(io.Discard, "", 0) // requests that lost are cut off in the middle
 	p.Config.ConnContext = func(ctx context.Context, c net.Conn) context.Context {
 		return context.WithValue(ctx, linkKey{}, &link{Conn: c})
 	}
-	if b.handshake > 0 {
-		p.Listener = slowListener{p.Listener, b.handshake}
+	if how.handshake > 0 {
+		p.Listener = slowListener{p.Listener, how.handshake}
 	}
-	if b.plain {
+	if how.plain {
 		p.Start()
 	} else {
 		p.StartTLS()
 	}
-	return p, nil
+	return p
 }
 
 func (p *provider) introspect(w http.ResponseWriter, r *http.Request) {
@@ -97,12 +85,11 @@ func (p *provider) introspect(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "refused", http.StatusUnauthorized)
 		return
 	}
-	connection := r.Context().Value(linkKey{}).(*link)
-	wait := p.latency
+	connection, wait := r.Context().Value(linkKey{}).(*link), p.latency
 	switch {
 	case connection.silent.Load() || p.down.Load():
 		wait = time.Hour
-	case p.stallNext.CompareAndSwap(true, false) || p.stalled > 0 && rand.Float64() < p.stalled:
+	case p.stallNext.CompareAndSwap(true, false) || rand.Float64() < p.stalled:
 		wait += stallTime
 	}
 	if wait > 0 {
@@ -122,21 +109,25 @@ func (p *provider) introspect(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// refuse closes all connections and refuses new ones, until the function that it returns is called.
-func (p *provider) refuse() (end func() error, err error) {
-	address := p.Listener.Addr()
-	if err := p.Listener.Close(); err != nil {
-		return nil, err
+// breakDown lets the provider refuse connections from one time to another, or say nothing.
+func (p *provider) breakDown(refuse bool, down, up time.Time) error {
+	time.Sleep(time.Until(down))
+	if !refuse {
+		p.down.Store(true)
+		time.Sleep(time.Until(up))
+		p.down.Store(false)
+		return nil
 	}
+	address := p.Listener.Addr()
+	_ = p.Listener.Close()
 	p.CloseClientConnections()
-	return func() error {
-		again, err := net.Listen(address.Network(), address.String())
-		if err == nil {
-			p.Listener = again
-			go func() { _ = p.Config.Serve(again) }()
-		}
-		return err
-	}, nil
+	time.Sleep(time.Until(up))
+	again, err := net.Listen(address.Network(), address.String())
+	if err == nil {
+		p.Listener = again
+		go func() { _ = p.Config.Serve(again) }()
+	}
+	return err
 }
 
 // slowListener is of a server that begins to read from each connection after a while.
@@ -147,7 +138,7 @@ type slowListener struct {
 
 func (l slowListener) Accept() (net.Conn, error) {
 	c, err := l.Listener.Accept()
-	return &slowConn{Conn: c, delay: l.delay}, err
+	return &slowConn{c, l.delay}, err
 }
 
 type slowConn struct {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -69,8 +70,6 @@ func use(t *table, subjects []*subject) {
 	})
 	addRow(t, "memory (RSS), most", subjects, func(s *subject) string { return fmt.Sprintf("%.1f MiB", s.rss) })
 }
-
-func (s *subject) objects() float64 { return s.heap.objects / float64(len(s.warm())) }
 
 // names begins a table of subjects.
 func names(subjects []*subject) table {
@@ -177,12 +176,12 @@ func (h heap) collected() string {
 	return fmt.Sprintf("%.0f, paused %s", h.collections, ms(time.Duration(h.paused)))
 }
 
-func collectorTable(all []*collector) table {
+func collectorTable(all []*subject) table {
 	out := table{{"settings", "memory size", "p50", "p99", "p99.9", "collections", "memory (RSS), most"}}
-	for _, c := range all {
-		warm := c.function.warm()
-		out = append(out, []string{c.settings, fmt.Sprintf("%d MB", c.memory), ms(warm.quantile(.5)), ms(warm.quantile(.99)),
-			ms(warm.quantile(.999)), c.function.heap.collected(), fmt.Sprintf("%.1f MiB", c.function.rss)})
+	for _, s := range all {
+		warm := s.warm()
+		out = append(out, []string{s.name, fmt.Sprintf("%d MB", s.config.MemorySize), ms(warm.quantile(.5)), ms(warm.quantile(.99)),
+			ms(warm.quantile(.999)), s.heap.collected(), fmt.Sprintf("%.1f MiB", s.rss)})
 	}
 	return out
 }
@@ -190,9 +189,11 @@ func collectorTable(all []*collector) table {
 func loadTable(loads []*load) table {
 	out := table{{"", "calls", "not good", "within 1,000 ms", "requests a call", "p50", "p99", "p99.9", "longest", "calls a second"}}
 	for _, l := range loads {
-		out = append(out, []string{l.name, thousands(len(l.warm)), thousands(l.bad()), percent(l.good()),
-			fmt.Sprintf("%.3f", l.requestsPerCall()), ms(l.warm.quantile(.5)), ms(l.warm.quantile(.99)), ms(l.warm.quantile(.999)),
-			ms(l.warm.quantile(1)), thousands(int(float64(len(l.warm)) / l.took.Seconds()))})
+		warm := l.warm()
+		_, bad := l.faults()
+		out = append(out, []string{l.name, thousands(len(warm)), thousands(bad), percent(l.good()), fmt.Sprintf("%.3f", l.requestsPerCall()),
+			ms(warm.quantile(.5)), ms(warm.quantile(.99)), ms(warm.quantile(.999)), ms(warm.quantile(1)),
+			thousands(int(float64(len(warm)) / l.took.Seconds()))})
 	}
 	return out
 }
@@ -202,10 +203,11 @@ func outageTable(outages []*outage) table {
 	for _, o := range outages {
 		for _, part := range []struct {
 			name string
-			counts
+			*load
 		}{{"the whole run", o.run}, {"in the outage", o.inside}, {"after it", o.after}} {
-			out = append(out, []string{o.name + ", " + part.name, thousands(part.calls), thousands(part.requests),
-				fmt.Sprintf("%.2f", part.perCall()), thousands(part.bad)})
+			_, bad := part.faults()
+			out = append(out, []string{o.name + ", " + part.name, thousands(len(part.calls)), thousands(part.requests),
+				fmt.Sprintf("%.2f", part.requestsPerCall()), thousands(bad)})
 		}
 	}
 	return out
@@ -230,21 +232,30 @@ func (b *bench) sizeTable() table {
 	return append(out, []string{"binary", mb(arm64.binary), mb(x86.binary)}, []string{"zip", mb(arm64.zipped), mb(x86.zipped)})
 }
 
+// edges are the first and the last tenth of the calls of the instance that got most.
+func (t *turns) edges() (first, last samples) {
+	all := t.long.warm()
+	return all[:len(all)/10], all[len(all)-len(all)/10:]
+}
+
 //go:embed report.md.tmpl
 var reportText string
 
 // report is the document.
 func (b *bench) report() string {
+	t, quiet := &b.turns, b.loads[2]
+	first, last := t.edges()
 	var text strings.Builder
 	err := template.Must(template.New("report").Parse(reportText)).Execute(&text, map[string]any{
-		"When": b.when.UTC().Format("2 January 2006, 15:04 MST"), "Machine": b.machine, "Before": b.before, "After": b.after,
-		"Minutes": fmt.Sprintf("%.0f", time.Since(b.when).Minutes()), "Goals": b.goals(false), "Rounds": b.rounds, "Calls": thousands(b.calls),
-		"Introspection": b.turns.introspection(), "Verification": b.turns.verification(),
-		"Starts": b.effort.starts, "Start": startTable(b.starts), "MinimalStart": ms(b.turns.minimalTLS.start.quantile(.5)),
-		"RS256Start": ms(b.turns.rs256.start.quantile(.5)), "ES256Start": ms(b.turns.es256.start.quantile(.5)),
+		"When": b.when.UTC().Format("2 January 2006, 15:04 MST"), "Minutes": fmt.Sprintf("%.0f", b.took.Minutes()),
+		"Machine": b.machine, "Before": b.before, "After": b.after, "Goals": b.goals(false),
+		"Rounds": b.effort.rounds, "Calls": thousands(b.effort.calls), "Introspection": t.introspection(),
+		"Edge": thousands(len(first)), "Long": thousands(len(t.long.warm())), "First": ms(first.quantile(.5)), "Last": ms(last.quantile(.5)),
+		"Verification": t.verification(), "Starts": b.effort.starts, "Start": startTable(b.starts),
+		"MinimalStart": ms(t.minimalTLS.start.quantile(.5)), "RS256Start": ms(t.rs256.start.quantile(.5)), "ES256Start": ms(t.es256.start.quantile(.5)),
 		"NoGroups": b.noGroups, "Lambda": lambdaTable(b.columns), "LambdaCalls": thousands(b.effort.lambda), "Chosen": b.chosen(),
-		"Collectors": collectorTable(b.collectors), "Loads": loadTable(append(slices.Clip(b.stalls), b.quiet)), "Faults": faults(b.stalls),
-		"Parallel": parallel, "Quiet": quietInstances, "QuietLeast": percent(b.quiet.atLeast()),
+		"Collectors": collectorTable(b.collectors), "Loads": loadTable(b.loads), "Faults": b.faults(),
+		"Parallel": parallel, "Quiet": quietInstances, "QuietLeast": percent(quiet.atLeast()),
 		"Outages": outageTable(b.outages), "Outage": outageTime.Seconds(), "Run": b.effort.outage.Seconds(), "Pace": pace.Milliseconds(),
 		"Service": b.serviceTable(), "Sizes": b.sizeTable(),
 	})
@@ -255,16 +266,14 @@ func (b *bench) report() string {
 }
 
 // faults says what the calls got that were not good.
-func faults(loads []*load) string {
+func (b *bench) faults() string {
 	var all []string
-	for _, l := range loads {
-		for kind, n := range l.faults {
+	for _, l := range b.loads {
+		kinds, _ := l.faults()
+		for kind, n := range kinds {
 			all = append(all, fmt.Sprintf("%s %s (%s)", thousands(n), kind, l.name))
 		}
 	}
-	if len(all) == 0 {
-		return "none"
-	}
 	slices.Sort(all)
-	return strings.Join(all, ", ")
+	return cmp.Or(strings.Join(all, ", "), "none")
 }

@@ -2,8 +2,8 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
-	"encoding/json"
 	"encoding/pem"
 	"fmt"
 	"maps"
@@ -22,7 +22,7 @@ import (
 	"healthlake-smart-on-fhir/local/secretsmanager"
 )
 
-// subject is a function that is measured, and what it needs.
+// subject is a function that is measured, what it needs, and what was measured.
 type subject struct {
 	name     string
 	config   runtimeapi.Config
@@ -31,7 +31,7 @@ type subject struct {
 	secrets  *secretsmanager.Server // nil where the function needs none
 	document string                 // the secret's value
 
-	calls, bad   int // of those that must be good
+	calls, bad   int // those that nothing prevents from being good
 	start, first samples
 	rounds       []samples // warm calls
 	heap         heap      // by all warm calls together
@@ -41,85 +41,70 @@ type subject struct {
 // warm are the calls of all rounds.
 func (s *subject) warm() samples { return slices.Concat(s.rounds...) }
 
-// introspecting is checkToken as it asks such a provider, by the default settings or those given.
-func (b *bench) introspecting(name string, how behaviour, e contract.Environment) (*subject, error) {
-	return b.checkToken(name, how, e, idp.KeySet())
+func (s *subject) objects() float64 { return s.heap.objects / float64(len(s.warm())) }
+
+// introspecting is checkToken with a provider that it asks.
+func (b *bench) introspecting(name string, how behaviour) *subject {
+	return b.checkToken(name, how, idp.KeySet(), contract.Environment{})
 }
 
 // verifying is checkToken where tokens are JWTs, with one that this key has signed.
-func (b *bench) verifying(name string, key idp.Key) (*subject, error) {
-	s, err := b.checkToken(name, behaviour{}, contract.Environment{
-		TokenValidation: contract.TokenValidationJWT, AuthIssuer: issuer, RequiredAudience: []string{"datastore"},
-	}, idp.KeySet(key.JWK()))
-	if err == nil {
-		s.event = sandbox.Event(key.Token(nil, claims()))
-	}
-	return s, err
+func (b *bench) verifying(name string, key idp.Key) *subject {
+	s := b.checkToken(name, behaviour{}, idp.KeySet(key.JWK()), contract.Environment{
+		TokenValidation: contract.TokenValidationJWT, AuthIssuer: sandbox.Issuer, RequiredAudience: []string{"datastore"},
+	})
+	s.event = sandbox.Event(key.Token(nil, claims()))
+	return s
 }
 
 // minimal is the function that checkToken is measured against.
-func (b *bench) minimal(name string, how behaviour) (*subject, error) {
-	s, err := b.subject(name, b.minimalPath, how, idp.KeySet())
-	if err == nil {
-		maps.Copy(s.config.Env, map[string]string{
-			"ENDPOINT": s.provider.URL + "/introspect", "API_KEY": apiKey, "ROLE": sandbox.ServiceRole,
-		})
-	}
-	return s, err
+func (b *bench) minimal(name string, how behaviour) *subject {
+	s := b.subject(name, b.minimalPath, how, idp.KeySet())
+	s.config.Env["ENDPOINT"], s.config.Env["API_KEY"] = s.provider.URL+"/introspect", apiKey
+	s.config.Env["ROLE"] = sandbox.ServiceRole
+	return s
 }
 
-// constant is the function that answers what checkToken would.
-func (b *bench) constant(event []byte) (*subject, error) {
-	s, err := b.minimal("constant answer", behaviour{plain: true})
-	if err != nil {
-		return nil, err
-	}
-	payload := claims()
-	payload["isAuthorized"] = true
-	response, err := json.Marshal(map[string]any{"authPayload": payload, "iamRoleARN": sandbox.ServiceRole})
-	s.event, s.config.Env["RESPONSE"] = event, string(response)
-	return s, err
+// constant is the function that answers this event as checkToken would, by heart.
+func (b *bench) constant(event []byte) *subject {
+	s := b.minimal("constant answer", behaviour{plain: true})
+	s.event, s.config.Env["RESPONSE"] = event, idp.Object{
+		"authPayload": claims().With(idp.Object{"isAuthorized": true}), "iamRoleARN": sandbox.ServiceRole,
+	}.String()
+	return s
 }
 
-func (b *bench) checkToken(name string, how behaviour, e contract.Environment, keys string) (*subject, error) {
-	s, err := b.subject(name, b.functionPath, how, keys)
-	if err != nil {
-		return nil, err
-	}
-	value, err := json.Marshal(contract.Document{
-		APIKey: apiKey, AuthEndpointToken: issuer + "token", AuthEndpointIntrospect: s.provider.URL + "/introspect",
-		HLRoleARN: sandbox.ServiceRole,
-	})
-	s.secrets, s.document = secretsmanager.Start(), string(value)
+func (b *bench) checkToken(name string, how behaviour, keys string, e contract.Environment) *subject {
+	s := b.subject(name, b.functionPath, how, keys)
+	s.document = idp.Object{
+		"api_key": apiKey, "auth_endpoint_token": sandbox.Issuer + "token",
+		"auth_endpoint_introspect": s.provider.URL + "/introspect", "hl_role_arn": sandbox.ServiceRole,
+	}.String()
+	s.secrets = secretsmanager.Start()
 	s.secrets.Put(contract.DefaultSecretName, s.document)
-	maps.Copy(s.config.Env, s.secrets.Environment())
 	e.IntrospectionOrigin = s.provider.URL
 	if e.TokenValidation == contract.TokenValidationJWT {
 		e.AuthEndpointJwks = s.provider.URL + "/keys"
 	}
+	maps.Copy(s.config.Env, s.secrets.Environment())
 	maps.Copy(s.config.Env, e.Variables())
-	return s, err
+	return s
 }
 
-func (b *bench) subject(name, bootstrap string, how behaviour, keys string) (*subject, error) {
-	p, err := startProvider(how, keys)
-	if err != nil {
-		return nil, err
-	}
+func (b *bench) subject(name, bootstrap string, how behaviour, keys string) *subject {
 	s := &subject{
 		name:     name,
 		config:   runtimeapi.Config{Bootstrap: bootstrap, Env: map[string]string{}},
 		event:    sandbox.Event("ory_at_" + strings.Repeat("x", 87)),
-		provider: p,
+		provider: startProvider(how, keys),
 	}
 	b.subjects = append(b.subjects, s)
-	if how.plain {
-		return s, nil
+	if !how.plain {
+		s.config.Env["SSL_CERT_FILE"] = filepath.Join(b.dir, fmt.Sprintf("provider-%d.pem", len(b.subjects)))
+		block := &pem.Block{Type: "CERTIFICATE", Bytes: s.provider.Certificate().Raw}
+		b.err = cmp.Or(b.err, os.WriteFile(s.config.Env["SSL_CERT_FILE"], pem.EncodeToMemory(block), 0o600))
 	}
-	trusted := filepath.Join(b.dir, fmt.Sprintf("provider-%d.pem", len(b.subjects)))
-	s.config.Env["SSL_CERT_FILE"] = trusted
-	certificate := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: p.Certificate().Raw})
-	return s, os.WriteFile(trusted, certificate, 0o600)
+	return s
 }
 
 // slowSecrets makes Secrets Manager take this long.
@@ -159,6 +144,8 @@ type outcome struct {
 	begin time.Time
 	took  time.Duration
 	fault string // "" is a response that authorizes within HealthLake's second
+	// requests is what the log line says that the call sent, where that is counted.
+	requests int
 }
 
 func (i *instance) call(ctx context.Context) (outcome, error) {
@@ -168,11 +155,9 @@ func (i *instance) call(ctx context.Context) (outcome, error) {
 		return outcome{}, fmt.Errorf("%s: %w", i.subject.name, err)
 	}
 	o := outcome{id: result.RequestID, begin: begin, took: result.Duration}
-	if result.FunctionError != nil {
-		o.fault = result.FunctionError.Type
-		return o, nil
-	}
 	switch {
+	case result.FunctionError != nil:
+		o.fault = result.FunctionError.Type
 	case !bytes.Contains(result.Payload, []byte(`"isAuthorized":true`)):
 		o.fault = "denied"
 	case o.took >= sandbox.TimeLimit:
@@ -181,39 +166,86 @@ func (i *instance) call(ctx context.Context) (outcome, error) {
 	return o, nil
 }
 
-// must is call where nothing but the machine's noise prevents a good response. It counts the calls that are not good; many of
-// them are an error.
+// must is call where nothing but the machine's noise prevents a good response. It counts those that are not good; many of them
+// are an error.
 func (i *instance) must(ctx context.Context) (time.Duration, error) {
 	o, err := i.call(ctx)
-	i.subject.calls++
+	s := i.subject
+	s.calls++
 	if o.fault != "" {
-		i.subject.bad++
+		s.bad++
 	}
-	if err == nil && i.subject.bad > 5+i.subject.calls/10 {
+	if err == nil && s.bad > 5+s.calls/10 {
 		log := i.Logs()
 		err = fmt.Errorf("%s: %d of %d calls failed, the last with %s; its log ends: %s",
-			i.subject.name, i.subject.bad, i.subject.calls, o.fault, strings.Join(log[max(0, len(log)-3):], "\n"))
+			s.name, s.bad, s.calls, o.fault, strings.Join(log[max(0, len(log)-3):], "\n"))
 	}
 	return o.took, err
 }
 
-// mostMemory is the most that the process has held, in MiB.
-func (i *instance) mostMemory() (most float64, err error) {
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", i.Pid()))
-	for line := range strings.Lines(string(text)) {
-		_, _ = fmt.Sscanf(line, "VmHWM: %f kB", &most)
+// repeat is must, n times, with a pause before each.
+func (i *instance) repeat(ctx context.Context, n int, pause func()) (samples, error) {
+	all := make(samples, n)
+	for k := range all {
+		pause()
+		var err error
+		if all[k], err = i.must(ctx); err != nil {
+			return nil, err
+		}
 	}
-	return most / 1024, err
+	return all, nil
+}
+
+func noPause() {}
+
+// warmly repeats calls to a new instance, notes its memory, and goes on to what is after, if anything.
+func (s *subject) warmly(ctx context.Context, calls int, pause func(), after ...func(*instance) error) error {
+	i, err := s.run(ctx)
+	if err != nil {
+		return err
+	}
+	defer i.Stop()
+	if _, err := i.must(ctx); err != nil {
+		return err
+	}
+	done, err := i.watch(ctx)
+	if err != nil {
+		return err
+	}
+	warm, err := i.repeat(ctx, calls, pause)
+	if err != nil {
+		return err
+	}
+	s.rounds = append(s.rounds, warm)
+	err = done()
+	for _, do := range after {
+		err = cmp.Or(err, do(i))
+	}
+	return err
 }
 
 // heap is what a process has allocated and what its garbage collector has done.
 type heap struct{ objects, bytes, collections, paused float64 } // paused: nanoseconds
 
-func (h heap) minus(o heap) heap {
-	return heap{h.objects - o.objects, h.bytes - o.bytes, h.collections - o.collections, h.paused - o.paused}
+// watch notes for the subject what the instance's memory is used for, until the function that it returns is called.
+func (i *instance) watch(ctx context.Context) (done func() error, err error) {
+	before, err := i.heapNow(ctx)
+	return func() error {
+		after, err := i.heapNow(ctx)
+		h, s := &i.subject.heap, i.subject
+		h.objects += after.objects - before.objects
+		h.bytes += after.bytes - before.bytes
+		h.collections += after.collections - before.collections
+		h.paused += after.paused - before.paused
+		text, readErr := os.ReadFile(fmt.Sprintf("/proc/%d/status", i.Pid()))
+		var most float64
+		for line := range strings.Lines(string(text)) {
+			_, _ = fmt.Sscanf(line, "VmHWM: %f kB", &most)
+		}
+		s.rss = max(s.rss, most/1024)
+		return cmp.Or(err, readErr)
+	}, err
 }
-
-func (h heap) plus(o heap) heap { return h.minus(heap{}.minus(o)) }
 
 // heapNow asks the process.
 func (i *instance) heapNow(ctx context.Context) (h heap, err error) {

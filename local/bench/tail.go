@@ -4,7 +4,8 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
-	"io"
+	"math"
+	"os"
 	"sync"
 	"time"
 
@@ -12,7 +13,7 @@ import (
 )
 
 const (
-	// parallel is how many instances share the calls where several are called at the same time.
+	// parallel is how many instances are called at the same time.
 	parallel = 8
 	// quietInstances is how many are called that are frozen between two calls, frozenTime long.
 	quietInstances = 100
@@ -27,218 +28,164 @@ const (
 type load struct {
 	name     string
 	took     time.Duration
-	warm     samples
+	calls    []outcome
 	requests int
-	faults   map[string]int // of the calls that were not good, by kind
 }
 
-func (l *load) add(calls []outcome) {
-	for _, o := range calls {
-		l.warm = append(l.warm, o.took)
+func (l *load) warm() samples {
+	all := make(samples, len(l.calls))
+	for i, o := range l.calls {
+		all[i] = o.took
+	}
+	return all
+}
+
+// faults counts the calls that were not good, by kind.
+func (l *load) faults() (kinds map[string]int, bad int) {
+	kinds = map[string]int{}
+	for _, o := range l.calls {
 		if o.fault != "" {
-			l.faults[o.fault]++
+			kinds[o.fault]++
+			bad++
 		}
 	}
+	return kinds, bad
 }
 
-func (l *load) bad() (bad int) {
-	for _, n := range l.faults {
-		bad += n
+func (l *load) good() float64 {
+	_, bad := l.faults()
+	return 1 - float64(bad)/float64(len(l.calls))
+}
+
+func (l *load) requestsPerCall() float64 { return float64(l.requests) / float64(len(l.calls)) }
+
+// atLeast is the share of good calls that a load of this size shows with 95 % confidence: without a bad call by the rule of
+// three, else by a normal approximation of their count.
+func (l *load) atLeast() float64 {
+	most := 3.0
+	if _, bad := l.faults(); bad > 0 {
+		most = float64(bad) + 1.645*math.Sqrt(float64(bad)) + 2
 	}
-	return bad
+	return 1 - most/float64(len(l.calls))
 }
 
-func (l *load) good() float64 { return 1 - float64(l.bad())/float64(len(l.warm)) }
-
-func (l *load) requestsPerCall() float64 { return float64(l.requests) / float64(len(l.warm)) }
-
-// measure runs instances at the same time, until the function has made all calls that it wants to make to one.
-func (l *load) measure(ctx context.Context, s *subject, instances int, calls func(*instance) ([]outcome, error)) error {
-	l.faults = map[string]int{}
-	running, err := s.several(ctx, instances)
-	defer stop(running)
-	if err != nil {
-		return err
+// part is of the calls that began from one time on and before another.
+func (l *load) part(from, to time.Time) *load {
+	part := &load{}
+	for _, o := range l.calls {
+		if !o.begin.Before(from) && o.begin.Before(to) {
+			part.calls = append(part.calls, o)
+			part.requests += o.requests
+		}
 	}
-	requests, begin := s.provider.requests.Load(), time.Now()
-	var mu sync.Mutex
-	err = each(running, func(i *instance) error {
-		made, err := calls(i)
-		mu.Lock()
-		defer mu.Unlock()
-		l.add(made)
-		return err
-	})
-	l.took, l.requests = time.Since(begin), int(s.provider.requests.Load()-requests)
-	return err
+	return part
 }
 
-// several starts instances. They are to be stopped, those too that come with an error.
-func (s *subject) several(ctx context.Context, n int) (all []*instance, err error) {
-	for range n {
+// several calls instances at the same time. calls makes those of one of them, which begin at the time that it gets.
+func (s *subject) several(ctx context.Context, instances int, calls func(*instance, time.Time) ([]outcome, error)) (*load, error) {
+	var running []*instance
+	for range instances {
 		i, err := s.run(ctx)
-		if err != nil {
-			return all, err
-		}
-		all = append(all, i)
-	}
-	return all, nil
-}
-
-func stop(all []*instance) {
-	for _, i := range all {
-		_ = i.Stop() // a process that has ended already is as good
-	}
-}
-
-// repeat calls an instance n times, one call after the other.
-func (i *instance) repeat(ctx context.Context, n int) ([]outcome, error) {
-	all := make([]outcome, 0, n)
-	for range n {
-		o, err := i.call(ctx)
 		if err != nil {
 			return nil, err
 		}
-		all = append(all, o)
+		defer i.Stop()
+		running = append(running, i)
 	}
-	return all, nil
+	l, begin, requests := &load{name: s.name}, time.Now(), s.provider.requests.Load()
+	var mu sync.Mutex
+	err := each(running, func(i *instance) error {
+		made, err := calls(i, begin)
+		mu.Lock()
+		defer mu.Unlock()
+		l.calls = append(l.calls, made...)
+		return err
+	})
+	l.took, l.requests = time.Since(begin), int(s.provider.requests.Load()-requests)
+	return l, err
 }
 
 // stalledRequests calls several instances at a time, as fast as they respond, without TLS: so many calls would take longer with it.
 func (b *bench) stalledRequests(ctx context.Context) error {
-	for _, run := range []struct {
+	nowhere, err := os.OpenFile(os.DevNull, os.O_WRONLY, 0) // so many lines would fill this process's memory
+	if err != nil {
+		return err
+	}
+	defer nowhere.Close()
+	for _, x := range []struct {
 		name    string
 		stalled float64
 		calls   int
-	}{{"1 % of requests stalled", 0.01, b.stalls1}, {"5 % of requests stalled", 0.05, b.stalls5}} {
-		s, err := b.introspecting("stalling", behaviour{plain: true, stalled: run.stalled}, contract.Environment{})
+	}{{"1 % of requests stalled", 0.01, b.effort.stalls1}, {"5 % of requests stalled", 0.05, b.effort.stalls5}} {
+		s := b.introspecting(x.name, behaviour{plain: true, stalled: x.stalled})
+		s.config.Output = nowhere
+		l, err := s.several(ctx, parallel, func(i *instance, _ time.Time) (all []outcome, err error) {
+			for err == nil && len(all) < x.calls/parallel {
+				var o outcome
+				o, err = i.call(ctx)
+				all = append(all, o)
+			}
+			return all, err
+		})
 		if err != nil {
 			return err
 		}
-		s.config.Output = io.Discard // the lines of so many calls would fill this process's memory
-		l := &load{name: run.name}
-		err = l.measure(ctx, s, parallel, func(i *instance) ([]outcome, error) { return i.repeat(ctx, run.calls/parallel) })
-		if err != nil {
-			return err
-		}
-		b.stalls = append(b.stalls, l)
+		b.loads = append(b.loads, l)
 	}
-	return nil
+	return b.err
 }
 
 // quietInstances freezes each instance after every call, as Lambda does. Meanwhile its connection may be closed, or die
 // without a sign. A frozen instance's time goes on.
 func (b *bench) quietInstances(ctx context.Context) error {
-	s, err := b.introspecting("quiet", behaviour{latency: near, stalled: 0.01, closed: 0.3, silent: 0.1}, contract.Environment{})
-	if err != nil {
-		return err
-	}
-	b.quiet = &load{name: "quiet instances"}
-	return b.quiet.measure(ctx, s, quietInstances, func(i *instance) (all []outcome, err error) {
-		for end := time.Now().Add(b.effort.quiet); time.Now().Before(end); {
-			if err := i.Freeze(); err != nil {
-				return nil, err
-			}
+	s := b.introspecting("quiet instances", behaviour{latency: near, stalled: 0.01, closed: 0.3, silent: 0.05})
+	l, err := s.several(ctx, quietInstances, func(i *instance, begin time.Time) (all []outcome, err error) {
+		for err == nil && time.Since(begin) < b.effort.quiet {
+			err = i.Freeze()
 			time.Sleep(frozenTime)
-			if err := i.Thaw(); err != nil {
-				return nil, err
+			o, callErr := outcome{}, i.Thaw()
+			if callErr == nil {
+				o, callErr = i.call(ctx)
 			}
-			o, err := i.call(ctx)
-			if err != nil {
-				return nil, err
-			}
-			all = append(all, o)
+			all, err = append(all, o), cmp.Or(err, callErr)
 		}
-		return all, nil
+		return all, err
 	})
+	b.loads = append(b.loads, l)
+	return cmp.Or(err, b.err)
 }
 
-// outage is a run in the middle of which the provider is down. Requests are what the log lines say: those that are refused
-// reach no server.
+// outage is a run in the middle of which the provider is down.
 type outage struct {
 	name               string
-	run, inside, after counts
+	run, inside, after *load
 }
 
-// counts are of the calls that began in a time.
-type counts struct{ calls, requests, bad int }
-
-func (c counts) perCall() float64 { return float64(c.requests) / float64(c.calls) }
-
+// outageRuns calls several instances at a pace. Requests are what the log lines say: those that are refused reach no server.
 func (b *bench) outageRuns(ctx context.Context) error {
 	for _, name := range []string{"refused", "silent"} {
-		s, err := b.introspecting(name, behaviour{plain: true, latency: near}, contract.Environment{})
+		s := b.introspecting(name, behaviour{plain: true, latency: near})
+		var down, up time.Time
+		var once sync.Once
+		broken := make(chan error, 1)
+		run, err := s.several(ctx, parallel, func(i *instance, begin time.Time) ([]outcome, error) {
+			once.Do(func() {
+				down = begin.Add((b.effort.outage - outageTime) / 2)
+				up = down.Add(outageTime)
+				go func() { broken <- s.provider.breakDown(name == "refused", down, up) }()
+			})
+			return i.atPace(ctx, begin.Add(b.effort.outage))
+		})
 		if err != nil {
 			return err
 		}
-		o := &outage{name: name}
-		if err := o.measure(ctx, s, b.effort.outage); err != nil {
+		if err := <-broken; err != nil {
 			return err
 		}
-		b.outages = append(b.outages, o)
+		end := up.Add(time.Hour)
+		b.outages = append(b.outages, &outage{name, run.part(time.Time{}, end), run.part(down, up), run.part(up, end)})
 	}
-	return nil
-}
-
-func (o *outage) measure(ctx context.Context, s *subject, length time.Duration) error {
-	running, err := s.several(ctx, parallel)
-	defer stop(running)
-	if err != nil {
-		return err
-	}
-	begin := time.Now()
-	down := begin.Add((length - outageTime) / 2)
-	up := down.Add(outageTime)
-	broken := make(chan error, 1)
-	go func() { broken <- s.provider.breakDown(o.name == "refused", down, up) }()
-	var mu sync.Mutex
-	err = each(running, func(i *instance) error {
-		calls, err := i.atPace(ctx, begin.Add(length))
-		if err != nil {
-			return err
-		}
-		requests, err := i.requests(ctx, calls)
-		mu.Lock()
-		defer mu.Unlock()
-		for _, c := range calls {
-			o.run.add(c, requests[c.id])
-			switch {
-			case c.begin.After(up):
-				o.after.add(c, requests[c.id])
-			case c.begin.After(down):
-				o.inside.add(c, requests[c.id])
-			}
-		}
-		return err
-	})
-	return cmp.Or(err, <-broken)
-}
-
-func (c *counts) add(o outcome, requests int) {
-	c.calls++
-	c.requests += requests
-	if o.fault != "" {
-		c.bad++
-	}
-}
-
-// breakDown lets the provider refuse connections from one time to another, or say nothing.
-func (p *provider) breakDown(refuse bool, down, up time.Time) error {
-	time.Sleep(time.Until(down))
-	end := func() error {
-		p.down.Store(false)
-		return nil
-	}
-	if refuse {
-		var err error
-		if end, err = p.refuse(); err != nil {
-			return err
-		}
-	} else {
-		p.down.Store(true)
-	}
-	time.Sleep(time.Until(up))
-	return end()
+	return b.err
 }
 
 // atPace makes calls until a time, each when the pace allows and the one before has ended.
@@ -253,30 +200,22 @@ func (i *instance) atPace(ctx context.Context, end time.Time) (all []outcome, er
 		}
 		all = append(all, o)
 	}
-	return all, nil
-}
-
-// requests is how many requests each call sent, by its log line.
-func (i *instance) requests(ctx context.Context, calls []outcome) (map[string]int, error) {
-	if len(calls) == 0 {
-		return nil, nil
-	}
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
-	if _, err := i.AwaitLog(ctx, calls[len(calls)-1].id); err != nil {
+	if _, err := i.AwaitLog(ctx, all[len(all)-1].id); err != nil {
 		return nil, err
 	}
-	requests := map[string]int{}
+	requests := map[any]float64{}
 	for _, text := range i.Logs() {
 		var line map[string]any
-		if json.Unmarshal([]byte(text), &line) != nil {
-			continue
+		if json.Unmarshal([]byte(text), &line) == nil {
+			requests[line[contract.FieldRequestID]], _ = line[contract.FieldIdPRequests].(float64)
 		}
-		id, _ := line[contract.FieldRequestID].(string)
-		n, _ := line[contract.FieldIdPRequests].(float64)
-		requests[id] = int(n)
 	}
-	return requests, nil
+	for k := range all {
+		all[k].requests = int(requests[all[k].id])
+	}
+	return all, nil
 }
 
 // latencies are those of the providers that the service time is measured with, beside one that responds at once.
@@ -285,11 +224,7 @@ var latencies = []time.Duration{5 * time.Millisecond, 20 * time.Millisecond, 50 
 // serviceTimes measures how long an instance is busy with a call, one call after the other.
 func (b *bench) serviceTimes(ctx context.Context) error {
 	for _, latency := range latencies {
-		s, err := b.introspecting("service", behaviour{latency: latency}, contract.Environment{})
-		if err != nil {
-			return err
-		}
-		b.service = append(b.service, s)
+		b.service = append(b.service, b.introspecting("service", behaviour{latency: latency}))
 	}
-	return each(b.service, func(s *subject) error { return s.paced(ctx, b.effort.service, 0) })
+	return cmp.Or(b.err, each(b.service, func(s *subject) error { return s.warmly(ctx, b.effort.service, noPause) }))
 }

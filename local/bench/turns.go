@@ -10,7 +10,6 @@ import (
 	"crypto/rsa"
 	"crypto/sha256"
 	"fmt"
-	"net/url"
 	"os"
 	"os/exec"
 	"strconv"
@@ -26,85 +25,70 @@ type turns struct {
 	tls, minimalTLS, cached, plain, minimalPlain *subject
 	constant, rs256, es256                       *subject
 	verifyRS256, verifyES256                     []samples // by round
-}
-
-func (t *turns) all() []*subject {
-	return []*subject{t.tls, t.minimalTLS, t.cached, t.plain, t.minimalPlain, t.constant, t.rs256, t.es256}
+	long                                         *subject  // the first, called more often
 }
 
 // warmCalls calls the functions in rounds. Each round starts new processes: two of the same executable differ by a few percent.
 func (b *bench) warmCalls(ctx context.Context) error {
-	t := &b.turns
 	rsaKey, ecKey := idp.NewRSAKey("rsa", 2048), idp.NewECKey("ec")
-	var errs [8]error
-	t.tls, errs[0] = b.introspecting("checkToken, TLS", behaviour{}, contract.Environment{})
-	t.minimalTLS, errs[1] = b.minimal("minimal, TLS", behaviour{})
-	t.cached, errs[2] = b.introspecting("cache hits", behaviour{}, contract.Environment{IntrospectionCache: 5 * time.Minute})
-	t.plain, errs[3] = b.introspecting("checkToken, HTTP", behaviour{plain: true}, contract.Environment{})
-	t.minimalPlain, errs[4] = b.minimal("minimal, HTTP", behaviour{plain: true})
-	t.rs256, errs[5] = b.verifying("JWT, RS256", rsaKey)
-	t.es256, errs[6] = b.verifying("JWT, ES256", ecKey)
-	if err := cmp.Or(errs[:]...); err != nil {
-		return err
+	b.turns = turns{
+		tls: b.introspecting("checkToken, TLS", behaviour{}), minimalTLS: b.minimal("minimal, TLS", behaviour{}),
+		cached: b.checkToken("cache hits", behaviour{}, idp.KeySet(), contract.Environment{IntrospectionCache: 5 * time.Minute}),
+		plain:  b.introspecting("checkToken, HTTP", behaviour{plain: true}), minimalPlain: b.minimal("minimal, HTTP", behaviour{plain: true}),
+		rs256: b.verifying("JWT, RS256", rsaKey), es256: b.verifying("JWT, ES256", ecKey),
+		long: b.introspecting("long", behaviour{}),
 	}
-	t.constant, errs[7] = b.constant(t.rs256.event)
-	verifyRSA, err := verifier(rsaKey)
+	t := &b.turns
+	t.constant = b.constant(t.rs256.event)
+	subjects := []*subject{t.tls, t.minimalTLS, t.cached, t.plain, t.minimalPlain, t.constant, t.rs256, t.es256}
+	verifyRSA, rsaErr := verifier(rsaKey)
 	verifyEC, ecErr := verifier(ecKey)
-	if err := cmp.Or(errs[7], err, ecErr); err != nil {
+	if err := cmp.Or(b.err, rsaErr, ecErr); err != nil {
 		return err
 	}
-	for range b.rounds {
-		rs, es := make(samples, b.calls), make(samples, b.calls)
-		err := b.round(ctx, t.all(), func(i int) { rs[i], es[i] = verifyRSA(), verifyEC() })
+	for range b.effort.rounds {
+		var rs, es samples
+		err := round(ctx, subjects, b.effort.calls, func() { rs, es = append(rs, verifyRSA()), append(es, verifyEC()) })
 		if err != nil {
 			return err
 		}
 		t.verifyRS256, t.verifyES256 = append(t.verifyRS256, rs), append(t.verifyES256, es)
 	}
-	return nil
+	return t.long.warmly(ctx, b.effort.long, noPause)
 }
 
-// round calls new instances in turns that begin with another one each, and then does besides.
-func (b *bench) round(ctx context.Context, subjects []*subject, besides func(int)) error {
-	instances, before := make([]*instance, len(subjects)), make([]heap, len(subjects))
+// round calls new instances in turns that begin with another one each, with something else after each turn.
+func round(ctx context.Context, subjects []*subject, calls int, besides func()) error {
+	instances, watched, warm := make([]*instance, len(subjects)), make([]func() error, len(subjects)), make([]samples, len(subjects))
 	for n, s := range subjects {
 		i, err := s.run(ctx)
 		if err != nil {
 			return err
 		}
 		defer i.Stop()
-		if _, err := i.must(ctx); err != nil {
+		_, err = i.must(ctx)
+		done, watchErr := i.watch(ctx)
+		if err := cmp.Or(err, watchErr); err != nil {
 			return err
 		}
-		if before[n], err = i.heapNow(ctx); err != nil {
-			return err
-		}
-		instances[n] = i
-		s.rounds = append(s.rounds, nil)
+		instances[n], watched[n] = i, done
 	}
-	for turn := range b.calls {
+	for turn := range calls {
 		for k := range subjects {
 			n := (turn + k) % len(subjects)
 			took, err := instances[n].must(ctx)
 			if err != nil {
 				return err
 			}
-			last := &subjects[n].rounds[len(subjects[n].rounds)-1]
-			*last = append(*last, took)
+			warm[n] = append(warm[n], took)
 		}
-		besides(turn)
+		besides()
 	}
 	for n, s := range subjects {
-		after, err := instances[n].heapNow(ctx)
-		if err != nil {
+		s.rounds = append(s.rounds, warm[n])
+		if err := watched[n](); err != nil {
 			return err
 		}
-		s.heap = s.heap.plus(after.minus(before[n]))
-		most, err := instances[n].mostMemory()
-		if err != nil {
-			return err
-		}
-		s.rss = max(s.rss, most)
 	}
 	return nil
 }
@@ -113,9 +97,6 @@ func (b *bench) round(ctx context.Context, subjects []*subject, besides func(int
 func verifier(k idp.Key) (func() time.Duration, error) {
 	hash := sha256.Sum256([]byte("header.payload"))
 	signature, err := k.Private.Sign(rand.Reader, hash[:], crypto.SHA256)
-	if err != nil {
-		return nil, err
-	}
 	verify := func() bool {
 		switch public := k.Private.Public().(type) {
 		case *rsa.PublicKey:
@@ -125,8 +106,8 @@ func verifier(k idp.Key) (func() time.Duration, error) {
 		}
 		return false
 	}
-	if !verify() {
-		return nil, fmt.Errorf("a signature by the key %s does not verify", k.ID)
+	if err != nil || !verify() {
+		return nil, fmt.Errorf("a signature by the key %s does not verify: %w", k.ID, err)
 	}
 	return func() time.Duration {
 		begin := time.Now()
@@ -158,11 +139,7 @@ func (s *starting) least() time.Duration {
 // one call to each.
 func (b *bench) startTimes(ctx context.Context) error {
 	slow := &starting{secretTime: 30 * time.Millisecond, handshake: 50 * time.Millisecond}
-	var err error
-	slow.function, err = b.introspecting("slow", behaviour{handshake: slow.handshake}, contract.Environment{})
-	if err != nil {
-		return err
-	}
+	slow.function = b.introspecting("slow", behaviour{handshake: slow.handshake})
 	slow.function.slowSecrets(slow.secretTime)
 	b.starts = []*starting{{function: b.turns.tls}, slow}
 	subjects := []*subject{b.turns.tls, b.turns.minimalTLS, b.turns.rs256, b.turns.es256, slow.function}
@@ -173,16 +150,15 @@ func (b *bench) startTimes(ctx context.Context) error {
 			}
 		}
 		for _, s := range b.starts {
-			for what, times := range map[string]*samples{"secret": &s.secret, "connection": &s.connection} {
-				took, err := b.alone(ctx, what, s.function)
-				if err != nil {
-					return err
-				}
-				*times = append(*times, took)
+			secret, err := b.alone(ctx, "secret", s.function)
+			connection, connectionErr := b.alone(ctx, "connection", s.function)
+			if err := cmp.Or(err, connectionErr); err != nil {
+				return err
 			}
+			s.secret, s.connection = append(s.secret, secret), append(s.connection, connection)
 		}
 	}
-	return nil
+	return b.err
 }
 
 func (s *subject) startOnce(ctx context.Context) error {
@@ -198,11 +174,7 @@ func (s *subject) startOnce(ctx context.Context) error {
 
 // alone runs the program that does one thing, in the function's environment.
 func (b *bench) alone(ctx context.Context, what string, s *subject) (time.Duration, error) {
-	target, err := url.Parse(s.provider.URL)
-	if err != nil {
-		return 0, err
-	}
-	command := exec.CommandContext(ctx, b.alonePath, what, target.Host)
+	command := exec.CommandContext(ctx, b.alonePath, what, s.provider.Listener.Addr().String())
 	for name, value := range s.config.Env {
 		command.Env = append(command.Env, name+"="+value)
 	}
