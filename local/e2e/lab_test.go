@@ -38,6 +38,7 @@ type lab struct {
 	hydraOpaque, oidcOpaque, hydraJWT, oidcJWT *target
 
 	bootstrapped bool
+	deploys      int
 	replaced     []string // ids of the datastores that CloudFormation has replaced and kept
 
 	mu     sync.Mutex
@@ -62,7 +63,7 @@ func newLab(t *testing.T) *lab {
 	}
 	l.env = append(l.env, "JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION=20", "CDK_DISABLE_CLI_TELEMETRY=1", "NO_COLOR=1",
 		"PYTHONDONTWRITEBYTECODE=1", "PYTHONWARNINGS=ignore", "NODE_NO_WARNINGS=1", "CDK_REQUIRE_APPROVAL=never")
-	if l.tree, err = copyProject(root, l.work); err != nil {
+	if l.tree, err = copyProject(root, l.logs); err != nil {
 		t.Fatal(err)
 	}
 	if l.aws, err = startAWS(l); err != nil {
@@ -82,9 +83,13 @@ func newLab(t *testing.T) *lab {
 	return l
 }
 
-// copyProject copies what a deployment needs, without tests, so that nothing in this checkout is changed.
-func copyProject(root, work string) (string, error) {
-	tree := filepath.Join(work, "project")
+// copyProject copies what a deployment needs, without tests, so that nothing in this checkout is changed. The copy is always at
+// the same place, for which Go has kept what it compiled.
+func copyProject(root, dir string) (string, error) {
+	tree := filepath.Join(dir, "project")
+	if err := os.RemoveAll(tree); err != nil {
+		return "", err
+	}
 	for _, name := range []string{"cmd", "internal", "lambda", "stacks", "events"} {
 		if err := os.CopyFS(filepath.Join(tree, name), os.DirFS(filepath.Join(root, name))); err != nil {
 			return "", err
@@ -104,6 +109,14 @@ func copyProject(root, work string) (string, error) {
 		return "", err
 	}
 	return tree, os.Chtimes(filepath.Join(tree, "package-lock.json"), time.Time{}, time.Unix(0, 0))
+}
+
+// quicken has all that follows use the app as it is compiled now, and leave out the CDK's own rules for templates, which take
+// most of a synthesis's time. Those are the same in every deployment, and the tests of the stacks have them checked, too.
+func (l *lab) quicken(ctx context.Context) error {
+	_, err := l.shell(ctx, "go build -o bin/app .")
+	l.env = append(l.env, "CDK_APP=bin/app", "CDK_VALIDATION=false")
+	return err
 }
 
 // setContext writes the tree's cdk.context.json.
