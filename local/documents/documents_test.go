@@ -2,8 +2,8 @@ package documents
 
 import (
 	"bytes"
-	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -117,19 +117,29 @@ type commandCheck struct {
 	root    string
 	mu      sync.Mutex
 	outputs map[string]func() (string, error) // what programs have printed, by command line
+	toAWS   *json.Encoder                     // of aws.py, which runs the AWS command line
+	fromAWS *json.Decoder
 }
 
 func newCommandCheck(t *testing.T) *commandCheck {
-	for _, program := range []string{"aws", "jq"} {
-		if _, err := exec.LookPath(program); err != nil {
-			t.Skipf("%s is not installed; with it this test checks the commands in the documents", program)
-		}
+	if exec.Command("python3", "-c", "import awscli").Run() != nil || exec.Command("jq", "--version").Run() != nil {
+		t.Skip("with Python's package awscli and with jq this test checks the commands in the documents")
 	}
 	root, err := functionbinary.Root()
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &commandCheck{root: root, outputs: map[string]func() (string, error){}}
+	c := &commandCheck{root: root, outputs: map[string]func() (string, error){}}
+	awscli := exec.Command("python3", "-B", "aws.py")
+	awscli.Env = append(os.Environ(), "AWS_ACCESS_KEY_ID=x", "AWS_SECRET_ACCESS_KEY=x", "AWS_DEFAULT_REGION=us-east-1", "AWS_MAX_ATTEMPTS=1")
+	input, err1 := awscli.StdinPipe()
+	output, err2 := awscli.StdoutPipe()
+	if err := errors.Join(err1, err2, awscli.Start()); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = errors.Join(input.Close(), awscli.Wait()) })
+	c.toAWS, c.fromAWS = json.NewEncoder(input), json.NewDecoder(output)
+	return c
 }
 
 // script runs a script in a directory of its own with all programs checked rather than run, filters apart.
@@ -275,11 +285,7 @@ func (c *commandCheck) aws(args []string, dir string) error {
 	if len(args) < 2 || slices.Contains(args, "help") {
 		return nil
 	}
-	command := exec.Command("aws", append(slices.Clone(args), "--endpoint-url", "http://127.0.0.1:1")...)
-	command.Env = append(os.Environ(), "AWS_ACCESS_KEY_ID=x", "AWS_SECRET_ACCESS_KEY=x", "AWS_DEFAULT_REGION=us-east-1",
-		"AWS_MAX_ATTEMPTS=1")
-	command.Dir = dir
-	said, err := c.output(command)
+	said, err := c.awsSays(dir, append(slices.Clone(args), "--endpoint-url", "http://127.0.0.1:1"))
 	known := strings.Contains(said, "Could not connect") || strings.Contains(said, "arguments are required") && len(args) == 2
 	if known || slices.Contains(newer, strings.Join(args[:2], " ")) && strings.Contains(said, "Invalid choice") {
 		return nil
@@ -287,7 +293,13 @@ func (c *commandCheck) aws(args []string, dir string) error {
 	return errors.Join(err, errors.New(strings.TrimSpace(said)))
 }
 
-// output is what a program prints to its two outputs, run once for all who ask, in the project if it has no directory. A program that ends with
+func (c *commandCheck) awsSays(dir string, args []string) (said string, err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return said, errors.Join(c.toAWS.Encode([]any{dir, args}), c.fromAWS.Decode(&said))
+}
+
+// output is what a program prints to its two outputs, run in the project, once for all who ask. A program that ends with
 // another status than 0 has printed something too.
 func (c *commandCheck) output(command *exec.Cmd) (string, error) {
 	key := strings.Join(command.Args, "\x00")
@@ -295,7 +307,7 @@ func (c *commandCheck) output(command *exec.Cmd) (string, error) {
 	once, ok := c.outputs[key]
 	if !ok {
 		once = sync.OnceValues(func() (string, error) {
-			command.Dir = cmp.Or(command.Dir, c.root)
+			command.Dir = c.root
 			out, err := command.CombinedOutput()
 			if exit := new(exec.ExitError); errors.As(err, &exit) && len(out) > 0 {
 				err = nil
