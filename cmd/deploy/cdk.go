@@ -11,16 +11,22 @@ import (
 	"slices"
 
 	"healthlake-smart-on-fhir/internal/cdkcontext"
+	"healthlake-smart-on-fhir/internal/config"
 )
 
 // assemblyDir is where cdk synth writes, and cdk deploy reads.
 const assemblyDir = "cdk.out"
 
-// synthesize runs cdk synth. npx --no never installs another version. It looks at the context's files first, because the CDK
-// does not say where in a file a mistake is.
+// synthesize runs cdk synth. npx --no never installs another version. It looks at the context first: the CDK does not say where
+// in a file a mistake is, and it puts lines of its own around what the app says of a value.
 func synthesize(args []string, stderr io.Writer) error {
-	if _, err := cdkcontext.Read(".", assignmentsOf(args)); err != nil {
+	project, err := cdkcontext.Read(".", assignmentsOf(args))
+	if err != nil {
 		return err
+	}
+	if _, problems := config.Parse(project.Values, project.Others...); config.HasErrors(problems) {
+		config.Report(stderr, problems)
+		return errors.New("the context has errors, so nothing was done")
 	}
 	command := exec.Command("npx", append([]string{"--no", "--", "cdk", "synth", "--quiet", "--output", assemblyDir}, args...)...)
 	command.Stdout, command.Stderr = stderr, stderr

@@ -43,6 +43,10 @@ const secretTemplate = `{"Parameters": {
 	"BootstrapVersion": {"Type": "String", "Default": "/cdk"}
 }, "Resources": {}}`
 
+const validContext = `{"account": "123456789012", "region": "us-east-1", "tagName": "a", "tagValue": "b", "prefix": "p-",
+	"datastoreName": "records", "clientId": "me", "authEndpoint": "https://idp.example", "authEndpointToken": "https://idp.example/token",
+	"authEndpointIntrospect": "https://idp.example/introspect"}`
+
 // project is a directory with a synthesized assembly, in which the test runs from now on, and an AWS where nothing is
 // deployed.
 func project(t *testing.T) *awstest.Server {
@@ -52,7 +56,7 @@ func project(t *testing.T) *awstest.Server {
 	t.Setenv("PATH", filepath.Join(dir, "bin")+string(os.PathListSeparator)+os.Getenv("PATH"))
 	for path, content := range map[string]string{
 		"bin/npx":                               "#!/bin/sh\necho \"$@\" >>npx.log\necho synthesized\n",
-		"cdk.context.json":                      "{}",
+		"cdk.context.json":                      validContext,
 		"cdk.out/manifest.json":                 manifest,
 		"cdk.out/p-Secret.template.json":        secretTemplate,
 		"cdk.out/p-Datastore.template.json":     withParameters,
@@ -408,9 +412,27 @@ func TestContextFiles(t *testing.T) {
 	}
 }
 
+// So do mistakes in the values, in the same words as everywhere.
+func TestContextValues(t *testing.T) {
+	project(t)
+	var out strings.Builder
+	err := run(t.Context(), []string{"synth", "-c", "acount=1", "-c", "region=eu-east-1"}, io.Discard, &out)
+	if err == nil || err.Error() != "the context has errors, so nothing was done" {
+		t.Errorf("got %v", err)
+	}
+	for _, want := range []string{"error    acount  ", "did you mean account?", `error    region            got "eu-east-1"`} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("no %s in\n%s", want, out.String())
+		}
+	}
+	if b, err := os.ReadFile("npx.log"); err == nil {
+		t.Errorf("the CDK was started: %s", b)
+	}
+}
+
 func TestDiff(t *testing.T) {
 	s := project(t)
-	if err := run(t.Context(), []string{"diff", "-c", "a=b", "--", "p-Secret"}, io.Discard, io.Discard); err != nil {
+	if err := run(t.Context(), []string{"diff", "-c", "tagValue=c", "--", "p-Secret"}, io.Discard, io.Discard); err != nil {
 		t.Fatal(err)
 	}
 	if c, _ := called(t); !slices.Equal(c.Argv, []string{"diff", "--app", "cdk.out", "--method", "template", "p-Secret"}) {

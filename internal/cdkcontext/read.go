@@ -35,8 +35,8 @@ type Context struct {
 }
 
 // Read returns the context of the CDK project in dir. A value in assignments ("key=value"; the last one of a key counts)
-// overrides the environment's file, which overrides "context" in cdk.json, which overrides cdk.context.json. The last two are
-// the CDK's own order.
+// overrides the environment's file, which overrides "context" in cdk.json, which overrides cdk.context.json, which overrides
+// "context" in ~/.cdk.json. The last three are the CDK's own order.
 func Read(dir string, assignments []string) (Context, error) {
 	given := map[string]any{}
 	for _, assignment := range assignments {
@@ -82,14 +82,30 @@ func readBase(dir string) (map[string]any, error) {
 	if err != nil {
 		return nil, err
 	}
-	project := map[string]any{}
-	if path := filepath.Join(dir, "cdk.json"); exists(path) {
-		if project, err = readObject(path); err != nil {
+	user := map[string]any{}
+	if home, err := os.UserHomeDir(); err == nil {
+		if user, err = contextIn(filepath.Join(home, ".cdk.json")); err != nil {
 			return nil, err
 		}
 	}
-	context, _ := project["context"].(map[string]any)
-	return merge(base, context), nil
+	project, err := contextIn(filepath.Join(dir, "cdk.json"))
+	if err != nil {
+		return nil, err
+	}
+	return merge(user, base, project), nil
+}
+
+// contextIn returns "context" of a file with settings of the CDK, nothing if there is no such file.
+func contextIn(path string) (map[string]any, error) {
+	if !exists(path) {
+		return nil, nil
+	}
+	settings, err := readObject(path)
+	if err != nil {
+		return nil, err
+	}
+	context, _ := settings["context"].(map[string]any)
+	return context, nil
 }
 
 // environment reads the file of the environment that the context names, and the files of the others.

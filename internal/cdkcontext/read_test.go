@@ -17,16 +17,17 @@ func TestPrecedence(t *testing.T) {
 		"cdk.context.prod.json": `{"g": 4}`,
 		"cdk.context.old.json":  `{`, // another environment's mistake is that environment's
 	})
+	t.Setenv("HOME", project(t, map[string]string{".cdk.json": `{"context": {"a": 9, "h": 9}}`}))
 	got, err := Read(dir, []string{"c=3", "e=a=b", "c=4", "f=", "env=dev"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := map[string]any{"a": 1.0, "b": 3.0, "c": "4", "d": nil, "e": "a=b", "f": "", "g": 2.0, "env": "dev"}
+	want := map[string]any{"a": 1.0, "b": 3.0, "c": "4", "d": nil, "e": "a=b", "f": "", "g": 2.0, "h": 9.0, "env": "dev"}
 	if !maps.Equal(got.Values, want) || got.Environment != "dev" {
 		t.Errorf("got %v, want %v", got, want)
 	}
 	others := []config.Environment{{Name: "prod", File: "cdk.context.prod.json",
-		Context: map[string]any{"a": 1.0, "b": 1.0, "c": 1.0, "d": nil, "g": 4.0}}}
+		Context: map[string]any{"a": 1.0, "b": 1.0, "c": 1.0, "d": nil, "g": 4.0, "h": 9.0}}}
 	if !reflect.DeepEqual(got.Others, others) {
 		t.Errorf("others %v, want %v", got.Others, others)
 	}
