@@ -77,7 +77,7 @@ func sample() *bench {
 		calls = append(calls, time.Duration(300+i%97)*time.Microsecond)
 	}
 	x := func(name string) *subject {
-		return &subject{name: name, start: calls[:10], first: calls[:10], rounds: []samples{calls}, rss: 15,
+		return &subject{name: name, start: calls[:10], first: calls[:10], rounds: []samples{calls}, base: []samples{{calls.quantile(.5)}}, rss: 15,
 			heap: heap{objects: 1e5, bytes: 1e7, collections: 3, paused: 1e5}}
 	}
 	newColumn := func(memory int, slow time.Duration) *column {
@@ -113,7 +113,7 @@ func TestReport(t *testing.T) {
 			}
 		}
 	}
-	for _, want := range []string{"**256 MB** is the smallest", "| refused, in the outage | 100 | 120 | 1.20 | 0 |",
+	for _, want := range []string{"against the minimal function, p50 | at most 1.08 | 1.00 (1.00 to 1.00) | yes |", "**256 MB** is the smallest", "| refused, in the outage | 100 | 120 | 1.20 | 0 |",
 		"| objects allocated a call | at most 350 | 100 | yes |", "refused, outage alone | at most 1.10 | 1.20 | no |"} {
 		if !strings.Contains(report, want) {
 			t.Errorf("%q is missing", want)

@@ -49,76 +49,40 @@ func addRow[T any](t *table, name string, columns []T, cell func(T) string) {
 
 func mb(v int64) string { return fmt.Sprintf("%.2f MB", float64(v)/1e6) }
 
+// µs is the median of what takes less than a call does.
+func µs(rounds []samples) string {
+	return fmt.Sprintf("%d µs", slices.Concat(rounds...).quantile(.5).Microseconds())
+}
+
 func percent(share float64) string { return fmt.Sprintf("%.3f %%", 100*share) }
 
-// quantiles adds a row for each quantile of the warm calls.
-func quantiles(t *table, subjects []*subject, qs ...float64) {
-	for _, q := range qs {
-		name := fmt.Sprintf("p%v", q*100)
-		if q == 1 {
-			name = "longest"
-		}
-		addRow(t, name, subjects, func(s *subject) string { return ms(s.warm().quantile(q)) })
-	}
-}
-
-// use adds rows about what warm calls take besides time.
-func use(t *table, subjects []*subject) {
-	addRow(t, "objects allocated a call", subjects, func(s *subject) string { return fmt.Sprintf("%.0f", s.objects()) })
-	addRow(t, "bytes allocated a call", subjects, func(s *subject) string {
-		return fmt.Sprintf("%.1f KB", s.heap.bytes/float64(len(s.warm()))/1000)
-	})
-	addRow(t, "memory (RSS), most", subjects, func(s *subject) string { return fmt.Sprintf("%.1f MiB", s.rss) })
-}
-
-// names begins a table of subjects.
-func names(subjects []*subject) table {
+// callTable is about warm calls. base is what the functions are compared with.
+func callTable(base string, subjects []*subject) table {
 	t := table{}
-	addRow(&t, "", subjects, func(s *subject) string { return s.name })
+	add := func(name string, cell func(*subject) string) { addRow(&t, name, subjects, cell) }
+	add("", func(s *subject) string { return s.name })
+	for _, q := range []float64{.5, .9, .99, .999, 1} {
+		add(fmt.Sprintf("p%v", q*100), func(s *subject) string { return ms(s.warm().quantile(q)) })
+	}
+	add("p50 against "+base, func(s *subject) string {
+		if s.base == nil {
+			return "–"
+		}
+		return s.ratio().String()
+	})
+	add("calls a second, one instance", func(s *subject) string { return rate(s.warm()) })
+	add("objects allocated a call", func(s *subject) string { return fmt.Sprintf("%.0f", s.objects()) })
+	add("bytes allocated a call", func(s *subject) string { return fmt.Sprintf("%.1f KB", s.heap.bytes/float64(len(s.warm()))/1000) })
+	add("memory (RSS), most", func(s *subject) string { return fmt.Sprintf("%.1f MiB", s.rss) })
 	return t
 }
 
-// Introspection compares the function that asks its provider with the minimal one.
 func (t *turns) introspection() table {
-	subjects := []*subject{t.tls, t.minimalTLS, t.plain, t.minimalPlain, t.cached}
-	out := names(subjects)
-	quantiles(&out, subjects, .5, .9, .99, .999, 1)
-	against := map[*subject]*subject{t.tls: t.minimalTLS, t.plain: t.minimalPlain, t.cached: t.minimalTLS}
-	addRow(&out, "p50 against the minimal function's", subjects, func(s *subject) string {
-		if against[s] == nil {
-			return "–"
-		}
-		return compare(s.rounds, against[s].rounds).String()
-	})
-	addRow(&out, "calls a second, one instance", subjects, func(s *subject) string { return rate(s.warm()) })
-	use(&out, subjects)
-	return out
+	return callTable("the minimal function's", []*subject{t.tls, t.minimalTLS, t.plain, t.minimalPlain, t.cached})
 }
 
-// verification compares the function that verifies JWTs with one that does nothing, and the signature.
 func (t *turns) verification() table {
-	subjects := []*subject{t.rs256, t.es256, t.constant}
-	signature := map[*subject][]samples{t.rs256: t.verifyRS256, t.es256: t.verifyES256}
-	out := names(subjects)
-	quantiles(&out, subjects, .5, .99, .999, 1)
-	addRow(&out, "verifying the signature alone, p50", subjects, func(s *subject) string {
-		if signature[s] == nil {
-			return "–"
-		}
-		return fmt.Sprintf("%.3f ms", slices.Concat(signature[s]...).quantile(.5).Seconds()*1000)
-	})
-	addRow(&out, "p50 against the constant answer's plus the signature", subjects, func(s *subject) string {
-		if signature[s] == nil {
-			return "–"
-		}
-		return t.overSignature(s, signature[s]).String()
-	})
-	use(&out, subjects)
-	return out
-}
-
-func (t *turns) overSignature(s *subject, signature []samples) ratio {
-	return compare(s.rounds, sums(t.constant.rounds, signature))
+	return callTable("the constant answer's plus the signature", []*subject{t.rs256, t.es256, t.constant})
 }
 
 func startTable(starts []*starting) table {
@@ -251,7 +215,8 @@ func (b *bench) report() string {
 		"Machine": b.machine, "Before": b.before, "After": b.after, "Goals": b.goals(false),
 		"Rounds": b.effort.rounds, "Calls": thousands(b.effort.calls), "Introspection": t.introspection(),
 		"Edge": thousands(len(first)), "Long": thousands(len(t.long.warm())), "First": ms(first.quantile(.5)), "Last": ms(last.quantile(.5)),
-		"Verification": t.verification(), "Starts": b.effort.starts, "Start": startTable(b.starts),
+		"Verification": t.verification(),
+		"VerifyRS256":  µs(t.verifyRS256), "VerifyES256": µs(t.verifyES256), "Starts": b.effort.starts, "Start": startTable(b.starts),
 		"MinimalStart": ms(t.minimalTLS.start.quantile(.5)), "RS256Start": ms(t.rs256.start.quantile(.5)), "ES256Start": ms(t.es256.start.quantile(.5)),
 		"NoGroups": b.noGroups, "Lambda": lambdaTable(b.columns), "LambdaCalls": thousands(b.effort.lambda), "Chosen": b.chosen(),
 		"Collectors": collectorTable(b.collectors), "Loads": loadTable(b.loads), "Faults": b.faults(),

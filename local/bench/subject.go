@@ -34,6 +34,7 @@ type subject struct {
 	calls, bad   int // those that nothing prevents from being good
 	start, first samples
 	rounds       []samples // warm calls
+	base         []samples // by round, what they are compared with; nil for none
 	heap         heap      // by all warm calls together
 	rss          float64   // MiB, the most
 }
@@ -42,6 +43,9 @@ type subject struct {
 func (s *subject) warm() samples { return slices.Concat(s.rounds...) }
 
 func (s *subject) objects() float64 { return s.heap.objects / float64(len(s.warm())) }
+
+// ratio is how warm calls compare with the base.
+func (s *subject) ratio() ratio { return compare(s.rounds, s.base) }
 
 // introspecting is checkToken with a provider that it asks.
 func (b *bench) introspecting(name string, how behaviour) *subject {

@@ -54,6 +54,8 @@ func (b *bench) warmCalls(ctx context.Context) error {
 		}
 		t.verifyRS256, t.verifyES256 = append(t.verifyRS256, rs), append(t.verifyES256, es)
 	}
+	t.tls.base, t.plain.base, t.cached.base = t.minimalTLS.rounds, t.minimalPlain.rounds, t.minimalTLS.rounds
+	t.rs256.base, t.es256.base = sums(t.constant.rounds, t.verifyRS256), sums(t.constant.rounds, t.verifyES256)
 	return t.long.warmly(ctx, b.effort.long, noPause)
 }
 
