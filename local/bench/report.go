@@ -220,7 +220,7 @@ func (b *bench) report() string {
 		"MinimalStart": ms(t.minimalTLS.start.quantile(.5)), "RS256Start": ms(t.rs256.start.quantile(.5)), "ES256Start": ms(t.es256.start.quantile(.5)),
 		"NoGroups": b.noGroups, "Lambda": lambdaTable(b.columns), "LambdaCalls": thousands(b.effort.lambda), "Chosen": b.chosen(),
 		"Collectors": collectorTable(b.collectors), "Loads": loadTable(b.loads), "Faults": b.faults(),
-		"Parallel": parallel, "Quiet": quietInstances, "QuietLeast": percent(quiet.atLeast()),
+		"Parallel": parallel, "More": 2 * parallel, "Quiet": quietInstances, "QuietLeast": percent(quiet.atLeast()),
 		"Outages": outageTable(b.outages), "Outage": outageTime.Seconds(), "Run": b.effort.outage.Seconds(), "Pace": pace.Milliseconds(),
 		"Service": b.serviceTable(), "Sizes": b.sizeTable(),
 	})

@@ -113,14 +113,16 @@ func (b *bench) stalledRequests(ctx context.Context) error {
 	}
 	defer nowhere.Close()
 	for _, x := range []struct {
-		name    string
-		stalled float64
-		calls   int
-	}{{"1 % of requests stalled", 0.01, b.effort.stalls1}, {"5 % of requests stalled", 0.05, b.effort.stalls5}} {
+		name             string
+		stalled          float64
+		calls, instances int
+	}{ // with 5 % each instance waits for most of its time
+		{"1 % of requests stalled", 0.01, b.effort.stalls1, parallel}, {"5 % of requests stalled", 0.05, b.effort.stalls5, 2 * parallel},
+	} {
 		s := b.introspecting(x.name, behaviour{plain: true, stalled: x.stalled})
 		s.config.Output = nowhere
-		l, err := s.several(ctx, parallel, func(i *instance, _ time.Time) (all []outcome, err error) {
-			for err == nil && len(all) < x.calls/parallel {
+		l, err := s.several(ctx, x.instances, func(i *instance, _ time.Time) (all []outcome, err error) {
+			for err == nil && len(all) < x.calls/x.instances {
 				var o outcome
 				o, err = i.call(ctx)
 				all = append(all, o)
