@@ -3,6 +3,8 @@ package introspect
 import (
 	"sync"
 	"time"
+
+	"healthlake-smart-on-fhir/internal/reason"
 )
 
 // maxRequests is how many requests one call may send.
@@ -32,6 +34,9 @@ type hedge struct {
 	mu      sync.Mutex
 	latency latency
 	budget  budget
+	// down is true after a call to which no request brought a response: more requests would not have helped, and do not help the
+	// provider.
+	down bool
 }
 
 func newHedge() *hedge {
@@ -53,7 +58,7 @@ func (h *hedge) start(now time.Time) time.Duration {
 func (h *hedge) allow() bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	return h.budget.spend()
+	return !h.down && h.budget.spend()
 }
 
 // observe takes in how long a good response took.
@@ -61,6 +66,14 @@ func (h *hedge) observe(took time.Duration) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.latency.observe(took)
+	h.down = false
+}
+
+// giveUp takes in that a call has ended without a good response. cause is the last request's.
+func (h *hedge) giveUp(cause *Error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.down = cause.Reason == reason.ProviderTimeout || cause.repeatable()
 }
 
 // latency estimates how long the provider takes, as TCP does for its retransmission timer (RFC 6298 section 2).

@@ -249,20 +249,43 @@ func TestSecondRequestGoesOnAnotherConnection(t *testing.T) {
 	}
 }
 
-// A provider that fails every request is not sent double the load.
-func TestSecondRequestsAreCapped(t *testing.T) {
-	endpoint, requests := scripted(t, reply(503, ``), reply(503, ``))
-	client := introspect.Patient(introspect.New(httpclient.NewTransport(nil)))
-	const calls = 300
-	begin := time.Now()
-	for range calls {
-		_, err := client.Introspect(t.Context(), parse(t, endpoint), introspect.Auth{Method: clientauth.None}, theToken)
-		wantReason(t, err, reason.ProviderStatus)
-	}
-	// A tenth, ten to start with, and two for each minute.
-	most := calls + 40 + 2*int32(time.Since(begin).Minutes()) + 1
-	if got := requests.Load(); got < calls+30 || got > most {
-		t.Errorf("%d requests for %d calls, want at most %d", got, calls, most)
+// A provider that is down gets one request a call, but for the first call, and requests are repeated again once it is back.
+func TestNoMoreRequestsWhileTheProviderIsDown(t *testing.T) {
+	for name, down := range map[string]http.HandlerFunc{"503": reply(503, ``), "broken connections": breakOff} {
+		t.Run(name, func(t *testing.T) {
+			var bad atomic.Int32 // requests that are still to fail
+			var requests atomic.Int32
+			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				requests.Add(1)
+				if bad.Add(-1) >= 0 {
+					down(w, r)
+				} else {
+					reply(200, `{"active": true}`)(w, r)
+				}
+			}))
+			defer server.Close()
+			client := introspect.Patient(introspect.New(httpclient.NewTransport(nil)))
+			ask := func() (introspect.Response, error) {
+				return client.Introspect(t.Context(), parse(t, server.URL), introspect.Auth{Method: clientauth.None}, theToken)
+			}
+			bad.Store(1000)
+			for range 100 {
+				if _, err := ask(); err == nil {
+					t.Fatal("a provider that is down authorizes")
+				}
+			}
+			if got := requests.Load(); got != 102 {
+				t.Errorf("%d requests for 100 calls, want 102", got)
+			}
+			bad.Store(0)
+			if answer, err := ask(); err != nil || answer.Requests != 1 {
+				t.Errorf("it is back: %v after %d requests", err, answer.Requests)
+			}
+			bad.Store(2)
+			if answer, err := ask(); err != nil || answer.Requests < 2 { // one more is the transport's, where a kept connection breaks
+				t.Errorf("two requests fail: %v after %d requests", err, answer.Requests)
+			}
+		})
 	}
 }
 

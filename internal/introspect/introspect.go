@@ -66,7 +66,7 @@ type Response struct {
 //
 // If a request meets a connection error or a 408, 502, 503 or 504, or if its response takes longer than usual, another one
 // is sent on another connection, up to maxRequests in all, and the first good response counts. The hedge budget limits how
-// many calls may do so.
+// many calls may do so, and none does after a call that no response came to.
 func (c *Client) Introspect(ctx context.Context, endpoint *url.URL, auth Auth, token string) (Response, error) {
 	first, failure := newRequest(endpoint, auth, token)
 	if failure != nil {
@@ -103,6 +103,7 @@ func (c *Client) Introspect(ctx context.Context, endpoint *url.URL, auth Auth, t
 			}
 		}
 	}
+	c.hedge.giveUp(failure)
 	return Response{Requests: sent}, failure
 }
 
