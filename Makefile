@@ -125,9 +125,9 @@ licenses: need-go ## Write docs/reference/licenses.md: what is linked into the f
 	  && mv docs/reference/licenses.md.new docs/reference/licenses.md
 
 # The binaries are those that a deploy would upload, and say themselves what is linked into them.
-sbom: need-go node_modules ## Write bin/<function>.cdx.json: the CycloneDX bill of materials of each function's binary
-	@rm -rf bin/cdk.out && JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION=20 npx --no -- cdk synth --quiet --output bin/cdk.out
-	@for binary in bin/cdk.out/asset.*/bootstrap; do \
+sbom: need-go node_modules ## Write bin/<function>.cdx.json: the CycloneDX bill of materials of each function's binary [ENV=dev]
+	@rm -rf cdk.out && $(MAKE) --no-print-directory synth
+	@for binary in cdk.out/asset.*/bootstrap; do \
 	  name="$$(go version -m "$$binary" | awk '$$1 == "path" { sub(".*/", "", $$2); print $$2 }')"; \
 	  go run $(CYCLONEDX) bin -json -std -short-purls -version "v$$(node -p 'require("./package.json").version')" \
 	    -output "bin/$$name.cdx.json" "$$binary" || exit 1; echo "bin/$$name.cdx.json"; done

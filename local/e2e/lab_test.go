@@ -111,11 +111,14 @@ func copyProject(root, dir string) (string, error) {
 	return tree, os.Chtimes(filepath.Join(tree, "package-lock.json"), time.Time{}, time.Unix(0, 0))
 }
 
-// quicken has all that follows use the app as it is compiled now, and leave out the CDK's own rules for templates, which take
-// most of a synthesis's time. Those are the same in every deployment, and the tests of the stacks have them checked, too.
+// unchecked has the CDK leave out its own rules for templates, which take most of a synthesis's time. They are checked in the
+// first deployment, by make synth and by the tests of the stacks.
+const unchecked = "CDK_VALIDATION=false"
+
+// quicken has all that follows use the app as it is compiled now, unchecked.
 func (l *lab) quicken(ctx context.Context) error {
 	_, err := l.shell(ctx, "go build -o bin/app .")
-	l.env = append(l.env, "CDK_APP=bin/app", "CDK_VALIDATION=false")
+	l.env = append(l.env, "CDK_APP=bin/app", unchecked)
 	return err
 }
 
