@@ -125,15 +125,19 @@ func newServicePermissions(scope constructs.Construct, props DatastoreProps, rol
 
 func newFHIRDatastore(scope constructs.Construct, props DatastoreProps) datastoreOf {
 	cfg, created := props.Config, newCreated(scope, props.Config)
+	fineGrained := awscdk.NewCfnCondition(scope, jsii.String("CreatedFineGrained"), &awscdk.CfnConditionProps{
+		Expression: awscdk.Fn_ConditionEquals(created.FineGrainedAuthorizationEnabled, "true"),
+	})
 	properties := &awshealthlake.CfnFHIRDatastoreProps{
 		DatastoreName:        jsii.String(created.DatastoreName),
 		DatastoreTypeVersion: jsii.String("R4"),
 		IdentityProviderConfiguration: &awshealthlake.CfnFHIRDatastore_IdentityProviderConfigurationProperty{
 			AuthorizationStrategy: jsii.String(created.AuthorizationStrategy),
-			FineGrainedAuthorizationEnabled: awscdk.Tokenization_ReverseCompleteString(
-				jsii.String(created.FineGrainedAuthorizationEnabled)),
-			IdpLambdaArn: jsii.String(created.IdpLambdaArn),
-			Metadata:     jsii.String(created.Metadata),
+			// A boolean, as it is in the templates of earlier versions: a parameter is a text, and to CloudFormation "true" may be
+			// another value than true, for which it would replace the datastore.
+			FineGrainedAuthorizationEnabled: awscdk.Fn_ConditionIf(fineGrained.LogicalId(), true, false),
+			IdpLambdaArn:                    jsii.String(created.IdpLambdaArn),
+			Metadata:                        jsii.String(created.Metadata),
 		},
 	}
 	if cfg.PreloadData {

@@ -24,12 +24,14 @@ func TestDatastore(t *testing.T) {
 		"DatastoreTypeVersion": "R4",
 		"IdentityProviderConfiguration": {
 			"AuthorizationStrategy": {"Ref": "CreatedAuthorizationStrategy"},
-			"FineGrainedAuthorizationEnabled": {"Ref": "CreatedFineGrainedAuthorizationEnabled"},
+			"FineGrainedAuthorizationEnabled": {"Fn::If": ["CreatedFineGrained", true, false]},
 			"IdpLambdaArn": {"Ref": "CreatedIdpLambdaArn"},
 			"Metadata": {"Ref": "CreatedMetadata"}
 		},
 		"Tags": [{"Key": "Purpose", "Value": "sof-hl"}]
 	}`)
+	wantJSON(t, at(tmpl.json, "Conditions", "CreatedFineGrained"),
+		`{"Fn::Equals": [{"Ref": "CreatedFineGrainedAuthorizationEnabled"}, "true"]}`)
 	each(t, func(t *testing.T, cfg config.Config, s synthesized) {
 		for name, want := range map[string]string{
 			"DatastoreName": cfg.Prefix + "datastorename", "AuthorizationStrategy": cfg.AuthorizationStrategy,

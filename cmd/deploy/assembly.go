@@ -19,6 +19,7 @@ type stack struct {
 // template is the part of a CloudFormation template that matters here. The zero value is an empty template.
 type template struct {
 	Parameters map[string]parameter
+	Conditions map[string]any
 	Resources  map[string]resource
 }
 
@@ -27,10 +28,31 @@ func (t template) resources(kind string) map[string]map[string]any {
 	found := map[string]map[string]any{}
 	for id, r := range t.Resources {
 		if r.Type == kind {
-			found[id] = r.Properties
+			found[id], _ = t.references(r.Properties).(map[string]any)
 		}
 	}
 	return found
+}
+
+// references puts {"Ref": p} in the place of {"Fn::If": [c, true, false]} where the condition c is that the parameter p is "true":
+// that is how the stacks make a boolean of a parameter.
+func (t template) references(v any) any {
+	object, ok := v.(map[string]any)
+	if !ok {
+		return v
+	}
+	if choice, _ := object["Fn::If"].([]any); len(choice) == 3 && choice[1] == true && choice[2] == false {
+		name, _ := choice[0].(string)
+		condition, _ := t.Conditions[name].(map[string]any)
+		if equal, _ := condition["Fn::Equals"].([]any); len(equal) == 2 && equal[1] == "true" {
+			return equal[0]
+		}
+	}
+	replaced := map[string]any{}
+	for key, inner := range object {
+		replaced[key] = t.references(inner)
+	}
+	return replaced
 }
 
 type parameter struct {

@@ -21,12 +21,13 @@ const withParameters = `{
 	"CreatedMetadata": {"Type": "String", "Default": "{\"authorization_endpoint\":\"https://idp.example/a\",\"token_endpoint\":\"https://idp.example/t\",\"capabilities\":[\"c\"]}"},
 	"ApplySettings": {"Type": "String", "Default": ""}
 },
+"Conditions": {"CreatedFineGrained": {"Fn::Equals": [{"Ref": "CreatedFineGrainedAuthorizationEnabled"}, "true"]}},
 "Resources": {
 	"Datastore": {"Type": "AWS::HealthLake::FHIRDatastore", "DeletionPolicy": "Delete", "Properties": {
 		"DatastoreName": {"Ref": "CreatedDatastoreName"}, "DatastoreTypeVersion": "R4",
 		"IdentityProviderConfiguration": {
 			"AuthorizationStrategy": {"Ref": "CreatedAuthorizationStrategy"},
-			"FineGrainedAuthorizationEnabled": {"Ref": "CreatedFineGrainedAuthorizationEnabled"},
+			"FineGrainedAuthorizationEnabled": {"Fn::If": ["CreatedFineGrained", true, false]},
 			"IdpLambdaArn": {"Ref": "CreatedIdpLambdaArn"}, "Metadata": {"Ref": "CreatedMetadata"}
 		},
 		"Tags": [{"Key": "Purpose", "Value": "x"}]
@@ -98,7 +99,7 @@ func TestDecide(t *testing.T) {
 		{name: "the deletion policy", before: withParameters, after: swap(`"Delete"`, `"Retain"`)},
 		{name: "an endpoint", before: withParameters, after: swap(endpoint...), changed: []string{"token_endpoint"}},
 		{name: "everything in place", before: withParameters, after: swap(append(endpoint, `"a"`, `"b"`, `"SMART_ON_FHIR"`,
-			`"SMART_ON_FHIR_V1"`, `"true"`, `"false"`, `arn:live`, `arn:other`)...), changed: []string{"DatastoreName",
+			`"SMART_ON_FHIR_V1"`, `": "true"`, `": "false"`, `arn:live`, `arn:other`)...), changed: []string{"DatastoreName",
 			"AuthorizationStrategy", "FineGrainedAuthorizationEnabled", "IdpLambdaArn", "token_endpoint"}},
 		{name: "preloaded data", before: withParameters, after: swap(`"Tags"`, `"PreloadDataConfig": {"PreloadDataType": "SYNTHEA"}, "Tags"`),
 			replaces: []string{"preloadData"}},
@@ -114,11 +115,16 @@ func TestDecide(t *testing.T) {
 			given: []string{"--parameters=CreatedMetadata={}"}, replaces: []string{"IdentityProviderConfiguration.Metadata"}},
 		{name: "a given parameter of another stack", before: withParameters, after: withParameters,
 			given: []string{"--parameters", "p-Secret:CreatedDatastoreName=b"}},
+		{name: "a given parameter behind a condition", before: withParameters, after: withParameters,
+			given:    []string{"--parameters", "CreatedFineGrainedAuthorizationEnabled=false"},
+			replaces: []string{"IdentityProviderConfiguration.FineGrainedAuthorizationEnabled"}},
 		{name: "new defaults", before: withParameters, after: swap(endpoint...), given: []string{"--no-previous-parameters"},
 			changed: []string{"token_endpoint"}, replaces: []string{"IdentityProviderConfiguration.Metadata"}},
 		{name: "new defaults, in another spelling", before: withParameters, after: swap(endpoint...),
 			given:   []string{"--previous-parameters", "false"},
 			changed: []string{"token_endpoint"}, replaces: []string{"IdentityProviderConfiguration.Metadata"}},
+		{name: "another condition", before: withParameters, after: swap(`["CreatedFineGrained", true, false]`, `["CreatedFineGrained", false, true]`),
+			replaces: []string{"IdentityProviderConfiguration.FineGrainedAuthorizationEnabled"}},
 		{name: "an earlier version", before: literal, after: withParameters},
 		{name: "an earlier version, and an endpoint", before: literal, after: swap(endpoint...), changed: []string{"token_endpoint"}},
 		{name: "an earlier version, with functions", before: with(t, literal, `"arn:live"`, `{"Fn::GetAtt": ["F", "Arn"]}`),

@@ -46,10 +46,10 @@ func (p plan) refusal() error {
 	var b strings.Builder
 	switch {
 	case p.removed:
-		fmt.Fprintf(&b, "Stopped: this deploy would remove the datastore from stack %s. It would be deleted with all its records "+
+		fmt.Fprintf(&b, "\nStopped: this deploy would remove the datastore from stack %s. It would be deleted with all its records "+
 			"unless protectDatastore was true at the last deploy.\n", p.stack)
 	case len(p.replaces) > 0:
-		fmt.Fprintf(&b, "Stopped: this deploy would replace the datastore of stack %s. These can be set only when a datastore is "+
+		fmt.Fprintf(&b, "\nStopped: this deploy would replace the datastore of stack %s. These can be set only when a datastore is "+
 			"created, and they changed: %s.\nThe new datastore would be empty, with another id and endpoint. The old one would be "+
 			"kept with its records,\noutside of the stack, and would still cost money.\n", p.stack, strings.Join(p.replaces, ", "))
 	default:
