@@ -158,20 +158,23 @@ func differs(ours, theirs string) string {
 
 // compareLists compares what the SMART metadata says about the provider.
 func (p *Provider) compareLists(d Document, l *checklist.List) {
-	// These are the default where the document has none (RFC 8414 section 2).
-	grants := []string{config.GrantAuthorizationCode, "implicit"}
-	if listed, err := d.set.List("grant_types_supported"); err == nil && listed != nil {
-		grants = listed
-	}
-	if missing := without(p.cfg.GrantTypes, grants); len(missing) > 0 {
+	// Cognito, Entra ID and others do not list what they support. Then RFC 8414 has a default, which is not true for them.
+	grants, err := d.set.List("grant_types_supported")
+	missing := without(p.cfg.GrantTypes, grants)
+	switch {
+	case err != nil || grants == nil:
+		l.Skip("discovery grantTypes", "the provider's document does not list them")
+	case len(missing) > 0:
 		l.Warn("discovery grantTypes", "the provider does not support "+strings.Join(missing, ", "),
 			"allow it at the provider, or remove it from grantTypes")
-	} else {
+	default:
 		l.OK("discovery grantTypes", "supported")
 	}
-	methods, _ := d.set.List("code_challenge_methods_supported")
+	methods, err := d.set.List("code_challenge_methods_supported")
 	switch {
 	case !slices.Contains(p.cfg.GrantTypes, config.GrantAuthorizationCode):
+	case err != nil || methods == nil:
+		l.Skip("discovery PKCE", "the provider's document does not say; SMART requires it, with S256")
 	case !slices.Contains(methods, "S256"):
 		l.Warn("discovery PKCE", "the provider does not support S256, which SMART requires", "turn on PKCE with S256 at the provider")
 	default:

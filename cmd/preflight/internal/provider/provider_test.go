@@ -221,7 +221,9 @@ func TestBroken(t *testing.T) {
 			`warning discovery authEndpointRevoke: the provider has no revocation_endpoint | set authEndpointRevoke to ""`}},
 		{"no key set named", func(_ *testing.T, p *idp, _ *config.Config) { delete(p.document, "jwks_uri") },
 			rows{"failed discovery authEndpointJwks: the provider has no jwks_uri | correct authIssuer"}},
-		{"grant not allowed", func(_ *testing.T, p *idp, _ *config.Config) { delete(p.document, "grant_types_supported") },
+		{"grant not allowed", func(_ *testing.T, p *idp, _ *config.Config) {
+			p.document["grant_types_supported"] = []string{"authorization_code"}
+		},
 			rows{"warning discovery grantTypes: does not support client_credentials | allow it"}},
 		{"no PKCE", func(_ *testing.T, p *idp, _ *config.Config) {
 			p.document["code_challenge_methods_supported"] = []string{"plain"}
