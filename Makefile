@@ -16,8 +16,8 @@ MODULES := . local
 .PHONY: help
 help: ## List the targets
 	@awk -F ':.*## ' '/^##@/ { printf "\n%s\n", substr($$0, 5) } \
-	  /^[a-z0-9-]+:.*## / { n = split($$2, d, " [[]"); printf "  make %-11s %s\n", $$1, d[1]; \
-	    if (n > 1) printf "  %16s %s\n", "", substr(d[2], 1, length(d[2]) - 1) }' $(MAKEFILE_LIST)
+	  /^[a-z0-9-]+:.*## / { n = split($$2, d, " [[]"); printf "  make %-14s %s\n", $$1, d[1]; \
+	    if (n > 1) printf "  %19s %s\n", "", substr(d[2], 1, length(d[2]) - 1) }' $(MAKEFILE_LIST)
 
 ##@ To use it
 # PORT, DATA, PROVIDER and the like reach the program in its environment.
