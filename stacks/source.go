@@ -100,7 +100,7 @@ func (s Source) caBundle(path string) (string, error) {
 	}
 	content, err := os.ReadFile(path)
 	if err != nil {
-		return "", fmt.Errorf("authCaBundle: %w", err)
+		return "", fmt.Errorf("authCaBundle: %w; give the path of a PEM file, from the project's folder", err)
 	}
 	if err := checkCertificates(content); err != nil {
 		return "", fmt.Errorf("authCaBundle: %s: %w", path, err)
