@@ -70,6 +70,11 @@ function resolver(templates, context) {
         return resolve(from)(imported)
       }
       if (more.length === 0 && name === 'Fn::Join') return argument[1].map(value).join(argument[0])
+      if (more.length === 0 && name === 'Fn::If') {
+        const [condition, yes, no] = argument
+        const [one, other] = template.Conditions[condition]['Fn::Equals'].map(value)
+        return value(one === other ? yes : no)
+      }
       if (more.length === 0 && (name === 'Ref' || name === 'Fn::GetAtt')) {
         const [id, attribute] = [argument].flat()
         if (name === 'Ref' && template.Parameters?.[id]?.Default !== undefined) return template.Parameters[id].Default

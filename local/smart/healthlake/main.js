@@ -33,7 +33,7 @@ const fhir = healthLake({
   base, repository, invokeURL, report: feed.report, mayRole: (role, name) => verdicts.get(`${role} ${name}`) ?? false,
   datastore: {
     id: datastoreId, name: deployment.datastore('DatastoreName'), strategy: identity.AuthorizationStrategy,
-    fineGrained: String(identity.FineGrainedAuthorizationEnabled) === 'true', metadata: identity.Metadata,
+    fineGrained: identity.FineGrainedAuthorizationEnabled, metadata: identity.Metadata,
   },
 })
 const pages = site({ feed, base, origin, appClientId, patients: () => all(repository, 'Patient') })
