@@ -62,7 +62,7 @@ func callTable(base string, subjects []*subject) table {
 	add := func(name string, cell func(*subject) string) { addRow(&t, name, subjects, cell) }
 	add("", func(s *subject) string { return s.name })
 	for _, q := range []float64{.5, .9, .99, .999, 1} {
-		add(fmt.Sprintf("p%v", q*100), func(s *subject) string { return ms(s.warm().quantile(q)) })
+		add(strings.Replace(fmt.Sprintf("p%v", q*100), "p100", "longest", 1), func(s *subject) string { return ms(s.warm().quantile(q)) })
 	}
 	add("p50 against "+base, func(s *subject) string {
 		if s.base == nil {

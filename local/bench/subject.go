@@ -69,7 +69,7 @@ func (b *bench) minimal(name string, how behaviour) *subject {
 	return s
 }
 
-// constant is the function that answers this event as checkToken would, by heart.
+// constant is the function that answers each event with what checkToken would answer to this one.
 func (b *bench) constant(event []byte) *subject {
 	s := b.minimal("constant answer", behaviour{plain: true})
 	s.event, s.config.Env["RESPONSE"] = event, idp.Object{
