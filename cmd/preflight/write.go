@@ -156,8 +156,8 @@ func (w written) withhold(endpoint string, o options) string {
 	if o.trustNewHosts || !slices.Contains(w.hosts, host) {
 		return ""
 	}
-	return "nothing secret was sent to " + host + ", which only the provider's document names; if it is right, run this again " +
-		"without --write (or with --trust-new-hosts)"
+	return "nothing secret was sent to " + host + ", which only the provider's document names; if it is right, run " +
+		"make preflight, or make preflight write trust-new-hosts"
 }
 
 // settingsFrom are the keys that have to change.

@@ -112,12 +112,12 @@ var (
 		"Put the field back. Compare the secret's resource policy and the execution role with what was deployed.")
 	ProviderTimeout = failed(ProviderPrefix+"timeout",
 		"The provider did not respond within 900 ms.",
-		"After a deploy: `make preflight ARGS=--from-lambda` asks from where the function runs. Later: watch `idp_ms` over a day to see "+
+		"After a deploy: `make preflight from-lambda` asks from where the function runs. Later: watch `idp_ms` over a day to see "+
 			"whether the provider is always slow. Bring it closer to the region, or see "+
 			"`introspectionCacheSeconds`.")
 	ProviderUnreachable = failed(ProviderPrefix+"unreachable",
 		"There is no connection to the provider, or its certificate is not trusted.",
-		"`error` says which. A private certificate authority goes into `authCaBundle`. `make preflight ARGS=--from-lambda` says what else "+
+		"`error` says which. A private certificate authority goes into `authCaBundle`. `make preflight from-lambda` says what else "+
 			"to look at.")
 	ProviderUnauthorized = failed(ProviderPrefix+"unauthorized",
 		"The provider refuses the function's own credentials (HTTP 401 or 403, or 400 with `invalid_client`).",

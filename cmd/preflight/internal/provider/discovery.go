@@ -143,7 +143,7 @@ func (p *Provider) compare(d Document, l *checklist.List) {
 			// The provider may have a second one for its own network. Whether ours works is checked below.
 			l.Warn(check, differs(ours, theirs), "set authEndpointIntrospect to "+theirs+" unless the difference is intended")
 		default:
-			l.Fail(check, differs(ours, theirs), "set "+e.key+" to "+theirs+", or run with --write")
+			l.Fail(check, differs(ours, theirs), "set "+e.key+" to "+theirs+", or run make preflight write")
 		}
 	}
 	p.compareLists(d, l)
@@ -186,7 +186,7 @@ func (p *Provider) compareLists(d Document, l *checklist.List) {
 			continue // not advertised by us, or by them
 		}
 		if missing := without(ours, theirs); len(missing) > 0 {
-			l.Warn(check, "the provider does not support "+strings.Join(missing, ", "), "remove it from "+e.key+", or run with --write")
+			l.Warn(check, "the provider does not support "+strings.Join(missing, ", "), "remove it from "+e.key+", or run make preflight write")
 		} else {
 			l.OK(check, "supported")
 		}

@@ -18,7 +18,7 @@ func (p *Provider) OutOfReach(ctx context.Context) string {
 	if !p.cfg.InVPC() {
 		return ""
 	}
-	const ask = "; the deployment is in a VPC: after STACK=CheckToken make deploy, make preflight ARGS=--from-lambda asks from there"
+	const ask = "; the deployment is in a VPC: after STACK=CheckToken make deploy, make preflight from-lambda asks from there"
 	for _, endpoint := range p.cfg.Environment().Endpoints() {
 		u, err := url.Parse(endpoint)
 		if err != nil {

@@ -34,7 +34,7 @@ func TestOutOfReach(t *testing.T) {
 		if !strings.HasPrefix(got, test.want) || (got == "") != (test.want == "") {
 			t.Errorf("%s: got %q, want %q", name, got, test.want)
 		}
-		if got != "" && !strings.HasSuffix(got, "make preflight ARGS=--from-lambda asks from there") {
+		if got != "" && !strings.HasSuffix(got, "make preflight from-lambda asks from there") {
 			t.Errorf("%s: %q does not say what to do", name, got)
 		}
 	}

@@ -210,7 +210,7 @@ func TestBroken(t *testing.T) {
 		{"issuer with a slash", func(_ *testing.T, _ *idp, c *config.Config) { c.AuthIssuer += "/" }, rows{
 			"failed discovery authIssuer: the slash at the end counts | set authIssuer to <url>/realms/x"}},
 		{"issuer of another realm", func(_ *testing.T, p *idp, _ *config.Config) { p.document["issuer"] = p.URL + "/realms/y" },
-			rows{"failed discovery authIssuer: the provider says <url>/realms/y | --write"}},
+			rows{"failed discovery authIssuer: the provider says <url>/realms/y | make preflight write"}},
 		{"another token endpoint", func(_ *testing.T, p *idp, _ *config.Config) {
 			p.document["token_endpoint"] = p.URL + "/elsewhere"
 		}, rows{"failed discovery authEndpointToken: the provider says <url>/elsewhere | set authEndpointToken to <url>/elsewhere"}},
@@ -251,7 +251,7 @@ func TestBroken(t *testing.T) {
 			p.handle("/keys", answering(http.StatusOK, `{"keys":[{"kty":"RSA","d":"x"}]}`))
 		}, rows{"failed JWKS authEndpointJwks: a private or symmetric key is published | at once"}},
 		{"key set elsewhere", func(_ *testing.T, p *idp, c *config.Config) { c.AuthEndpointJwks = p.URL + "/.well-known/jwks.json" },
-			rows{"failed discovery authEndpointJwks: the provider says <url>/realms/x/keys | --write",
+			rows{"failed discovery authEndpointJwks: the provider says <url>/realms/x/keys | make preflight write",
 				"failed JWKS authEndpointJwks: HTTP 404 | set authEndpointJwks to <url>/realms/x/keys"}},
 		{"no registration", func(_ *testing.T, p *idp, c *config.Config) { c.AuthEndpointRegister = p.URL + "/register" },
 			rows{"warning endpoint authEndpointRegister: HTTP 404 | correct authEndpointRegister",
