@@ -44,6 +44,7 @@ func TestEndToEnd(t *testing.T) {
 		{"Adoption", "A datastore that another function served", adoption},
 		{"Protection", "Protection", protection},
 		{"Replacement", "Replacement", replacement},
+		{"Deletion", "A deleted secret", deletion},
 		{"Removal", "Removal", removal},
 	}
 	ran := 0

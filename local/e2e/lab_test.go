@@ -39,7 +39,8 @@ type lab struct {
 
 	bootstrapped bool
 	deploys      int
-	replaced     []string // ids of the datastores that CloudFormation has replaced and kept
+	deleted      func() error // deletes the secret of oidcOpaque, once, and waits for what comes of it
+	replaced     []string     // ids of the datastores that CloudFormation has replaced and kept
 
 	mu     sync.Mutex
 	passed strings.Builder // the report's list
@@ -80,6 +81,7 @@ func newLab(t *testing.T) *lab {
 		t.Fatal(err)
 	}
 	l.makeTargets()
+	l.deleted = sync.OnceValue(func() error { return l.deleteSecret(t.Context(), l.oidcOpaque) })
 	return l
 }
 
