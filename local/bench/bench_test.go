@@ -2,6 +2,7 @@ package main
 
 import (
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -70,6 +71,39 @@ func TestLoad(t *testing.T) {
 	}
 }
 
+func TestNewGroup(t *testing.T) {
+	one, two := t.TempDir(), t.TempDir()
+	if err := os.Mkdir(filepath.Join(one, "cpu"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(one, "cpu", "cpu.cfs_quota_us"), nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range []struct {
+		root  string
+		quota int64
+		want  map[string]string
+	}{
+		{one, 1447, map[string]string{"cpu.cfs_period_us": "20000", "cpu.cfs_quota_us": "1447"}},
+		{one, 0, map[string]string{"cpu.cfs_period_us": "20000", "cpu.cfs_quota_us": "-1"}},
+		{two, 1447, map[string]string{"cpu.max": "1447 20000", "../cgroup.subtree_control": "+cpu"}},
+		{two, 0, map[string]string{"cpu.max": "max 20000"}},
+	} {
+		dir, err := newGroup(test.root, test.quota)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for file, want := range test.want {
+			if got, err := os.ReadFile(filepath.Join(dir, file)); err != nil || string(got) != want {
+				t.Errorf("quota %d: %s has %q, %v; want %q", test.quota, file, got, err, want)
+			}
+		}
+	}
+	if _, err := newGroup(filepath.Join(two, "missing"), 0); err == nil {
+		t.Error("a control group where none can be made")
+	}
+}
+
 // sample is a run whose figures are made up.
 func sample() *bench {
 	var calls samples
@@ -93,8 +127,9 @@ func sample() *bench {
 	return &bench{
 		when: time.Unix(1.8e9, 0), machine: "2 cores", before: "0.1", after: "2.0", effort: full,
 		turns: turns{x("a"), x("b"), x("c"), x("d"), x("e"), x("f"), x("g"), x("h"), []samples{calls[:1]}, []samples{calls[:1]}, x("i")},
-		starts: []*starting{{function: x(""), secret: calls, connection: calls},
-			{secretTime: 30 * time.Millisecond, handshake: 50 * time.Millisecond, function: x(""), secret: calls, connection: calls}},
+		starts: []*starting{{function: x(""), ahead: x(""), secret: calls, connection: calls},
+			{secretTime: 30 * time.Millisecond, handshake: 50 * time.Millisecond, function: x(""), ahead: x(""),
+				secret: calls, connection: calls}},
 		columns:    []*column{newColumn(128, 5*time.Millisecond), newColumn(256, 2*time.Millisecond), newColumn(wholeCore, 0), newColumn(0, 0)},
 		collectors: []*subject{collecting}, loads: []*load{some("1 %"), some("5 %"), some("quiet")},
 		outages: []*outage{{"refused", some(""), some(""), some("")}, {"silent", some(""), some(""), some("")}},

@@ -135,7 +135,7 @@ func (b *bench) collectorSettings(ctx context.Context) error {
 // limit gives instances of each subject the share of a core for a memory size in MB, 0 for no limit.
 func (b *bench) limit(memory int, subjects ...*subject) error {
 	for _, s := range subjects {
-		dir, err := newGroup(period.Microseconds() * int64(memory) / wholeCore)
+		dir, err := newGroup("/sys/fs/cgroup", period.Microseconds()*int64(memory)/wholeCore)
 		if err != nil {
 			return err
 		}
@@ -144,18 +144,19 @@ func (b *bench) limit(memory int, subjects ...*subject) error {
 	return nil
 }
 
-// newGroup makes a control group with a quota in microseconds of each period (0: none), by version 1 or 2 of the interface.
+// newGroup makes a control group with a quota in microseconds of each period (0: none), by version 1 or 2 of the interface,
+// whichever is mounted at root.
 // https://docs.kernel.org/scheduler/sched-bwc.html https://docs.kernel.org/admin-guide/cgroup-v2.html
-func newGroup(quota int64) (dir string, err error) {
-	root, none := "/sys/fs/cgroup/cpu", "-1"
-	_, missing := os.Stat(filepath.Join(root, "cpu.cfs_quota_us"))
+func newGroup(root string, quota int64) (dir string, err error) {
+	parent, none := filepath.Join(root, "cpu"), "-1"
+	_, missing := os.Stat(filepath.Join(parent, "cpu.cfs_quota_us"))
 	if missing != nil {
-		root, none = "/sys/fs/cgroup", "max"
+		parent, none = root, "max"
 		if err := os.WriteFile(filepath.Join(root, "cgroup.subtree_control"), []byte("+cpu"), 0o644); err != nil {
 			return "", err
 		}
 	}
-	if dir, err = os.MkdirTemp(root, "bench"); err != nil {
+	if dir, err = os.MkdirTemp(parent, "bench"); err != nil {
 		return "", err
 	}
 	write := func(file, value string) error { return os.WriteFile(filepath.Join(dir, file), []byte(value), 0o644) }

@@ -94,6 +94,7 @@ func startTable(starts []*starting) table {
 	}{
 		{"start, p50", func(s *starting) time.Duration { return s.function.start.quantile(.5) }},
 		{"start, longest", func(s *starting) time.Duration { return s.function.start.quantile(1) }},
+		{"start with provisioned concurrency, p50", func(s *starting) time.Duration { return s.ahead.start.quantile(.5) }},
 		{"reading the secret alone, p50", func(s *starting) time.Duration { return s.secret.quantile(.5) }},
 		{"opening the provider's connection alone, p50", func(s *starting) time.Duration { return s.connection.quantile(.5) }},
 		{"start above the slower of the two", func(s *starting) time.Duration { return s.function.start.quantile(.5) - s.least() }},

@@ -22,6 +22,9 @@ import (
 	"healthlake-smart-on-fhir/local/secretsmanager"
 )
 
+// initialization is the variable by which Lambda tells a process whether an event waits for its start ("on-demand").
+const initialization = "AWS_LAMBDA_INITIALIZATION_TYPE"
+
 // subject is a function that is measured, what it needs, and what was measured.
 type subject struct {
 	name     string
@@ -46,6 +49,15 @@ func (s *subject) objects() float64 { return s.heap.objects / float64(len(s.warm
 
 // ratio is how warm calls compare with the base.
 func (s *subject) ratio() ratio { return compare(s.rounds, s.base) }
+
+// ahead is the same function as Lambda starts it ahead of any event, with provisioned concurrency.
+func (s *subject) ahead() *subject {
+	other := *s
+	other.config.Env = maps.Clone(s.config.Env)
+	other.config.Env[initialization] = "provisioned-concurrency"
+	other.start, other.first = nil, nil
+	return &other
+}
 
 // introspecting is checkToken with a provider that it asks.
 func (b *bench) introspecting(name string, how behaviour) *subject {
@@ -98,15 +110,18 @@ func (b *bench) checkToken(name string, how behaviour, keys string, e contract.E
 func (b *bench) subject(name, bootstrap string, how behaviour, keys string) *subject {
 	s := &subject{
 		name:     name,
-		config:   runtimeapi.Config{Bootstrap: bootstrap, Env: map[string]string{}},
+		config:   runtimeapi.Config{Bootstrap: bootstrap, Env: map[string]string{initialization: "on-demand"}},
 		event:    sandbox.Event("ory_at_" + strings.Repeat("x", 87)),
 		provider: startProvider(how, keys),
 	}
 	b.subjects = append(b.subjects, s)
 	if !how.plain {
-		s.config.Env["SSL_CERT_FILE"] = filepath.Join(b.dir, fmt.Sprintf("provider-%d.pem", len(b.subjects)))
-		block := &pem.Block{Type: "CERTIFICATE", Bytes: s.provider.Certificate().Raw}
-		b.err = cmp.Or(b.err, os.WriteFile(s.config.Env["SSL_CERT_FILE"], pem.EncodeToMemory(block), 0o600))
+		// As on Lambda, the authorities are in one bundle; the provider's is one more.
+		bundle, _ := os.ReadFile("/etc/ssl/certs/ca-certificates.crt")
+		own := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: s.provider.Certificate().Raw})
+		path := filepath.Join(b.dir, fmt.Sprintf("authorities-%d.pem", len(b.subjects)))
+		b.err = cmp.Or(b.err, os.WriteFile(path, append(bundle, own...), 0o600))
+		s.config.Env["SSL_CERT_FILE"], s.config.Env["SSL_CERT_DIR"] = path, filepath.Join(b.dir, "none")
 	}
 	return s
 }

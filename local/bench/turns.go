@@ -121,7 +121,7 @@ func verifier(k idp.Key) (func() time.Duration, error) {
 // starting is how a function starts where Secrets Manager and the provider's handshake take this long.
 type starting struct {
 	secretTime, handshake time.Duration
-	function              *subject
+	function, ahead       *subject
 	secret, connection    samples // reading the secret alone, opening the provider's connection alone
 }
 
@@ -145,6 +145,10 @@ func (b *bench) startTimes(ctx context.Context) error {
 	slow.function.slowSecrets(slow.secretTime)
 	b.starts = []*starting{{function: b.turns.tls}, slow}
 	subjects := []*subject{b.turns.tls, b.turns.minimalTLS, b.turns.rs256, b.turns.es256, slow.function}
+	for _, s := range b.starts {
+		s.ahead = s.function.ahead()
+		subjects = append(subjects, s.ahead)
+	}
 	for turn := range b.effort.starts {
 		for k := range subjects {
 			if err := subjects[(turn+k)%len(subjects)].startOnce(ctx); err != nil {
