@@ -17,6 +17,7 @@ import (
 	"healthlake-smart-on-fhir/internal/httpclient"
 	"healthlake-smart-on-fhir/internal/lastgood"
 	"healthlake-smart-on-fhir/internal/reason"
+	"healthlake-smart-on-fhir/internal/tokencache"
 )
 
 // Refusal is the error for a token that must be denied. Its text holds nothing of the token.
@@ -44,10 +45,16 @@ var Limits = lastgood.Limits{
 	FetchTimeout: 3 * time.Second,
 }
 
+// keepVerified bounds how long it is remembered that a token was verified.
+const keepVerified = time.Hour
+
 // Verifier verifies the access tokens of one issuer. It is safe for concurrent use.
 type Verifier struct {
 	issuer string
 	keys   *lastgood.Value[keySet]
+	// verified remembers tokens by the keys that verified them. The same token and the same keys always give the same claims, so
+	// nothing is accepted that would not be without it.
+	verified *tokencache.Cache
 }
 
 // New returns a verifier of the tokens that name issuer, byte for byte, as theirs, by the keys at keysURL. It fetches them
@@ -55,7 +62,7 @@ type Verifier struct {
 func New(issuer, keysURL string, transport *httpclient.Transport, now func() time.Time) *Verifier {
 	return &Verifier{issuer: issuer, keys: lastgood.New(func(ctx context.Context) (keySet, error) {
 		return fetchKeys(ctx, transport, keysURL)
-	}, Limits, now)}
+	}, Limits, now), verified: tokencache.New(keepVerified, now)}
 }
 
 // Load fetches the keys if none are known, so that the first token need not wait for them.
@@ -78,23 +85,35 @@ func (v *Verifier) Claims(ctx context.Context, token string) (claims.Set, error)
 	if err != nil {
 		return nil, err
 	}
+	set, err := v.verifyBy(ctx, keys, token, header)
+	refusal := new(Refusal)
+	if err == nil || !errors.As(err, &refusal) ||
+		refusal.Reason != reason.UnknownKey && (refusal.Reason != reason.Signature || header.keyID != "") {
+		return set, err
+	}
+	// The issuer may have a new key. Do not refetch when the key id is known but the signature fails: forged tokens must not
+	// exhaust the refetch limit.
 	known := keys.candidates(header)
-	payload, refused := verify(token, header, known)
-	if refused == reason.UnknownKey || refused == reason.Signature && header.keyID == "" {
-		// The issuer may have a new key. Do not refetch when the key id is known but the signature fails: forged tokens must not
-		// exhaust the refetch limit.
-		renewed, err := v.keys.Renew(ctx, func(s keySet) bool { return !s.candidates(header).equal(known) })
-		switch {
-		case err == nil:
-			payload, refused = verify(token, header, renewed.candidates(header))
-		case !errors.Is(err, lastgood.ErrNoOther):
-			return nil, fmt.Errorf("looking for the token's key: %w", err)
+	renewed, err := v.keys.Renew(ctx, func(s keySet) bool { return !equal(s.candidates(header), known) })
+	switch {
+	case err == nil:
+		return v.verifyBy(ctx, renewed, token, header)
+	case errors.Is(err, lastgood.ErrNoOther):
+		return nil, refusal
+	}
+	return nil, fmt.Errorf("looking for the token's key: %w", err)
+}
+
+// verifyBy verifies a token by these keys alone, unless they have verified it before.
+func (v *Verifier) verifyBy(ctx context.Context, keys keySet, token string, header header) (claims.Set, error) {
+	set, _, err := v.verified.Claims(ctx, keys.digest, token, func(context.Context) (claims.Set, error) {
+		payload, refused := verify(token, header, keys.candidates(header))
+		if refused != reason.Active {
+			return nil, &Refusal{Reason: refused}
 		}
-	}
-	if refused != reason.Active {
-		return nil, &Refusal{Reason: refused}
-	}
-	return v.judge(payload, header)
+		return v.judge(payload, header)
+	})
+	return set, err
 }
 
 // UnverifiedIssuer returns the iss of a token that has the form of a JWT; ok is false for any other. Nothing vouches for it. It

@@ -309,6 +309,33 @@ func TestRotation(t *testing.T) {
 }
 
 // An issuer with one key may give it no id.
+// That a token was verified is remembered for as long as the keys that did it are the issuer's, and of that token alone.
+func TestVerifiedTokensAreForgottenWithTheirKeys(t *testing.T) {
+	v, p, c := newVerifier(t)
+	next := jose.JSONWebKey{KeyID: "next", Key: otherRSA.Public()}
+	old := sign(jose.RS256, rsaKey, h("kid", "rsa"), defaults())
+	rotated := sign(jose.RS256, otherRSA, h("kid", "next"), defaults())
+	want := func(what, token string, accepted bool) {
+		t.Helper()
+		for range 3 {
+			if _, err := v.Claims(t.Context(), token); (err == nil) != accepted {
+				t.Errorf("%s: got %v, want accepted %t", what, err, accepted)
+			}
+		}
+	}
+	want("the known key", old, true)
+	want("another signature", old[:strings.LastIndex(old, ".")]+rotated[strings.LastIndex(rotated, "."):], false)
+	want("the known key, after another signature", old, true)
+	p.publish(200, next)
+	c.advance(10 * time.Second)
+	want("a new key, which is looked for", rotated, true)
+	want("a withdrawn key", old, false)
+	p.publish(200, published()...)
+	c.advance(jwt.Limits.MaxAge)
+	want("the first key again", old, true)
+	want("the second key, withdrawn", rotated, false)
+}
+
 func TestRotationWithoutIDs(t *testing.T) {
 	v, p, c := newVerifier(t)
 	p.publish(200, jose.JSONWebKey{Key: rsaKey.Public()})

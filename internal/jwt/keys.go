@@ -7,6 +7,7 @@ import (
 	"crypto/ed25519"
 	"crypto/elliptic"
 	"crypto/rsa"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -35,13 +36,16 @@ type key struct {
 }
 
 // keySet holds the usable keys of a JWK Set (RFC 7517 section 5).
-type keySet []key
+type keySet struct {
+	digest string // of the document; another one has other keys
+	keys   []key
+}
 
 // candidates returns the keys that may have signed a token with this header: those with the header's key id, if it has one,
 // whose type and alg fit its algorithm.
-func (s keySet) candidates(h header) keySet {
-	var found keySet
-	for _, k := range s {
+func (s keySet) candidates(h header) []key {
+	var found []key
+	for _, k := range s.keys {
 		if (h.keyID == "" || k.id == h.keyID) && k.fits(h.algorithm) {
 			found = append(found, k)
 		}
@@ -49,9 +53,9 @@ func (s keySet) candidates(h header) keySet {
 	return found
 }
 
-// equal tells whether both have the same keys in the same order.
-func (s keySet) equal(other keySet) bool {
-	return slices.EqualFunc(s, other, func(a, b key) bool {
+// equal tells whether both are the same keys in the same order.
+func equal(some, other []key) bool {
+	return slices.EqualFunc(some, other, func(a, b key) bool {
 		public, ok := a.public.(interface{ Equal(crypto.PublicKey) bool })
 		return a.id == b.id && a.algorithm == b.algorithm && ok && public.Equal(b.public)
 	})
@@ -88,13 +92,14 @@ func (k key) fits(algorithm jose.SignatureAlgorithm) bool {
 func fetchKeys(ctx context.Context, transport *httpclient.Transport, endpoint string) (keySet, error) {
 	text, err := get(ctx, transport, endpoint)
 	if err != nil {
-		return nil, fmt.Errorf("keys: %w", err)
+		return keySet{}, fmt.Errorf("keys: %w", err)
 	}
-	set, err := parseKeys(text)
+	keys, err := parseKeys(text)
 	if err != nil {
-		return nil, fmt.Errorf("keys: %w", err)
+		return keySet{}, fmt.Errorf("keys: %w", err)
 	}
-	return set, nil
+	digest := sha256.Sum256(text)
+	return keySet{digest: string(digest[:]), keys: keys}, nil
 }
 
 func get(ctx context.Context, transport *httpclient.Transport, endpoint string) ([]byte, error) {
@@ -132,7 +137,7 @@ var errNotKeySet = errors.New("not a JWK Set")
 
 // parseKeys reads a JWK Set. Like all that decides about access it is read strictly: a set with a name that occurs twice, such
 // as a second keys, is refused.
-func parseKeys(text []byte) (keySet, error) {
+func parseKeys(text []byte) ([]key, error) {
 	document, err := claims.Parse(text)
 	if err != nil {
 		return nil, errNotKeySet
@@ -141,17 +146,17 @@ func parseKeys(text []byte) (keySet, error) {
 	if document.Has("keys") && json.Unmarshal(document["keys"], &all) != nil {
 		return nil, errNotKeySet
 	}
-	var set keySet
+	var keys []key
 	for _, raw := range all {
 		// RFC 7517 section 5: a key that is not understood is ignored; the others count.
 		if k, ok := parseKey(raw); ok {
-			set = append(set, k)
+			keys = append(keys, k)
 		}
 	}
-	if len(set) == 0 {
+	if len(keys) == 0 {
 		return nil, errNoKeys
 	}
-	return set, nil
+	return keys, nil
 }
 
 // parseKey reads a JWK (RFC 7517 section 4). ok is false if it must not verify signatures.

@@ -40,7 +40,7 @@ var algorithms = map[jose.SignatureAlgorithm]algorithm{
 //
 // The library that reads the keys could do this too. It would read the header once more, and that takes about as long as
 // verifying an RSA signature.
-func verify(token string, h header, candidates keySet) ([]byte, reason.Reason) {
+func verify(token string, h header, candidates []key) ([]byte, reason.Reason) {
 	if len(candidates) == 0 {
 		return nil, reason.UnknownKey
 	}

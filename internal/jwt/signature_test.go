@@ -81,7 +81,7 @@ func FuzzVerify(f *testing.F) {
 			if err != nil || h.algorithm != s.algorithm {
 				continue
 			}
-			payload, got := verify(changed, h, keySet{{public: s.public}})
+			payload, got := verify(changed, h, []key{{public: s.public}})
 			var want []byte
 			if object, err := jose.ParseSignedCompact(changed, []jose.SignatureAlgorithm{s.algorithm}); err == nil {
 				want, err = object.Verify(s.public)

@@ -1,5 +1,5 @@
-// Package tokencache keeps, for a short time, what an authorization server said about a token. It is for deployments that
-// accept that a revoked token keeps working until then.
+// Package tokencache keeps, for a short time, what is known about a token: what an authorization server said about it, for
+// deployments that accept that a revoked token keeps working until then; or what a verified token says.
 package tokencache
 
 import (
