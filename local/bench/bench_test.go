@@ -126,7 +126,7 @@ func sample() *bench {
 	collecting.config.MemorySize = 128
 	return &bench{
 		when: time.Unix(1.8e9, 0), machine: "2 cores", before: "0.1", after: "2.0", effort: full,
-		turns: turns{x("a"), x("b"), x("c"), x("d"), x("e"), x("f"), x("g"), x("h"), []samples{calls[:1]}, []samples{calls[:1]}, x("i")},
+		turns: turns{x("a"), x("b"), x("c"), x("d"), x("e"), x("f"), x("g"), x("h"), x("i"), x("j"), []samples{calls[:1]}, []samples{calls[:1]}, x("k")},
 		starts: []*starting{{function: x(""), ahead: x(""), secret: calls, connection: calls},
 			{secretTime: 30 * time.Millisecond, handshake: 50 * time.Millisecond, function: x(""), ahead: x(""),
 				secret: calls, connection: calls}},
@@ -149,7 +149,7 @@ func TestReport(t *testing.T) {
 		}
 	}
 	for _, want := range []string{"against the minimal function, p50 | at most 1.08 | 1.00 (1.00 to 1.00) | yes |", "**256 MB** is the smallest", "| refused, in the outage | 100 | 120 | 1.20 | 0 |",
-		"| objects allocated a call | at most 350 | 100 | yes |", "refused, outage alone | at most 1.10 | 1.20 | no |"} {
+		"| objects allocated a call | at most 350 | 100 | yes |", "provider down for 3 of 12 s, refused | at most 1.10 | 1.20 | no |"} {
 		if !strings.Contains(report, want) {
 			t.Errorf("%q is missing", want)
 		}

@@ -41,11 +41,12 @@ func (c *column) Name() string {
 // asLambda measures all memory sizes at the same time: a call needs little of a core.
 func (b *bench) asLambda(ctx context.Context) error {
 	rsaKey, ecKey := idp.NewRSAKey("rsa", 2048), idp.NewECKey("ec")
+	rsaEvents, ecEvents := signed(rsaKey, b.effort.lambda/2+1), signed(ecKey, b.effort.lambda/2+1)
 	var verifying []*subject
 	for _, memory := range []int{128, 256, 512, 1024, wholeCore, 0} {
 		c := &column{memory: memory}
 		c.introspection = b.introspecting(c.Name(), behaviour{latency: near})
-		c.rs256, c.es256 = b.verifying(c.Name()+", RS256", rsaKey), b.verifying(c.Name()+", ES256", ecKey)
+		c.rs256, c.es256 = b.verifying(c.Name()+", RS256", rsaKey, rsaEvents), b.verifying(c.Name()+", ES256", ecKey, ecEvents)
 		if b.noGroups = b.limit(memory, c.introspection, c.rs256, c.es256); b.noGroups != nil {
 			b.columns = nil
 			return nil

@@ -82,7 +82,7 @@ func (t *turns) introspection() table {
 }
 
 func (t *turns) verification() table {
-	return callTable("the constant answer's plus the signature", []*subject{t.rs256, t.es256, t.constant})
+	return callTable("the constant answer's plus the signature", []*subject{t.rs256, t.newRS256, t.es256, t.newES256, t.constant})
 }
 
 func startTable(starts []*starting) table {

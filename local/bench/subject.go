@@ -29,7 +29,7 @@ const initialization = "AWS_LAMBDA_INITIALIZATION_TYPE"
 type subject struct {
 	name     string
 	config   runtimeapi.Config
-	event    []byte
+	events   [][]byte // sent in turn
 	provider *provider
 	secrets  *secretsmanager.Server // nil where the function needs none
 	document string                 // the secret's value
@@ -64,13 +64,22 @@ func (b *bench) introspecting(name string, how behaviour) *subject {
 	return b.checkToken(name, how, idp.KeySet(), contract.Environment{})
 }
 
-// verifying is checkToken where tokens are JWTs, with one that this key has signed.
-func (b *bench) verifying(name string, key idp.Key) *subject {
+// verifying is checkToken where tokens are JWTs that this key has signed, in these events.
+func (b *bench) verifying(name string, key idp.Key, events [][]byte) *subject {
 	s := b.checkToken(name, behaviour{}, idp.KeySet(key.JWK()), contract.Environment{
 		TokenValidation: contract.TokenValidationJWT, AuthIssuer: sandbox.Issuer, RequiredAudience: []string{"datastore"},
 	})
-	s.event = sandbox.Event(key.Token(nil, claims()))
+	s.events = events
 	return s
+}
+
+// signed are n events with a token each that this key has signed.
+func signed(key idp.Key, n int) [][]byte {
+	events := make([][]byte, n)
+	for i := range events {
+		events[i] = sandbox.Event(key.Token(nil, claims().With(idp.Object{"jti": fmt.Sprint(i)})))
+	}
+	return events
 }
 
 // minimal is the function that checkToken is measured against.
@@ -81,10 +90,10 @@ func (b *bench) minimal(name string, how behaviour) *subject {
 	return s
 }
 
-// constant is the function that answers each event with what checkToken would answer to this one.
-func (b *bench) constant(event []byte) *subject {
+// constant is the function that answers each of these events with what checkToken would answer.
+func (b *bench) constant(events [][]byte) *subject {
 	s := b.minimal("constant answer", behaviour{plain: true})
-	s.event, s.config.Env["RESPONSE"] = event, idp.Object{
+	s.events, s.config.Env["RESPONSE"] = events, idp.Object{
 		"authPayload": claims().With(idp.Object{"isAuthorized": true}), "iamRoleARN": sandbox.ServiceRole,
 	}.String()
 	return s
@@ -111,7 +120,7 @@ func (b *bench) subject(name, bootstrap string, how behaviour, keys string) *sub
 	s := &subject{
 		name:     name,
 		config:   runtimeapi.Config{Bootstrap: bootstrap, Env: map[string]string{initialization: "on-demand"}},
-		event:    sandbox.Event("ory_at_" + strings.Repeat("x", 87)),
+		events:   [][]byte{sandbox.Event("ory_at_" + strings.Repeat("x", 87))},
 		provider: startProvider(how, keys),
 	}
 	b.subjects = append(b.subjects, s)
@@ -147,6 +156,7 @@ type instance struct {
 	*runtimeapi.Function
 	subject *subject
 	asked   int // for its heap
+	called  int
 }
 
 func (s *subject) run(ctx context.Context) (*instance, error) {
@@ -169,7 +179,8 @@ type outcome struct {
 
 func (i *instance) call(ctx context.Context) (outcome, error) {
 	begin := time.Now()
-	result, err := i.Invoke(ctx, i.subject.event)
+	result, err := i.Invoke(ctx, i.subject.events[i.called%len(i.subject.events)])
+	i.called++
 	if err != nil {
 		return outcome{}, fmt.Errorf("%s: %w", i.subject.name, err)
 	}

@@ -23,7 +23,8 @@ import (
 // turns are the functions that are called in turns, and what verifying a signature takes without a function around it.
 type turns struct {
 	tls, minimalTLS, cached, plain, minimalPlain *subject
-	constant, rs256, es256                       *subject
+	constant, rs256, es256                       *subject  // each call with a token that was verified before
+	newRS256, newES256                           *subject  // each call with another token
 	verifyRS256, verifyES256                     []samples // by round
 	long                                         *subject  // the first, called more often
 }
@@ -35,11 +36,14 @@ func (b *bench) warmCalls(ctx context.Context) error {
 		tls: b.introspecting("checkToken, TLS", behaviour{}), minimalTLS: b.minimal("minimal, TLS", behaviour{}),
 		cached: b.checkToken("cache hits", behaviour{}, idp.KeySet(), contract.Environment{IntrospectionCache: 5 * time.Minute}),
 		plain:  b.introspecting("checkToken, HTTP", behaviour{plain: true}), minimalPlain: b.minimal("minimal, HTTP", behaviour{plain: true}),
-		rs256: b.verifying("JWT, RS256", rsaKey), es256: b.verifying("JWT, ES256", ecKey),
-		long: b.introspecting("long", behaviour{}),
+		rs256:    b.verifying("JWT, RS256", rsaKey, signed(rsaKey, 1)),
+		es256:    b.verifying("JWT, ES256", ecKey, signed(ecKey, 1)),
+		newRS256: b.verifying("JWT, RS256, new tokens", rsaKey, signed(rsaKey, b.effort.calls+1)),
+		newES256: b.verifying("JWT, ES256, new tokens", ecKey, signed(ecKey, b.effort.calls+1)),
+		long:     b.introspecting("long", behaviour{}),
 	}
 	t := &b.turns
-	t.constant = b.constant(t.rs256.event)
+	t.constant = b.constant(t.rs256.events)
 	verifyRSA, rsaErr := verifier(rsaKey)
 	verifyEC, ecErr := verifier(ecKey)
 	if err := cmp.Or(b.err, rsaErr, ecErr); err != nil {
@@ -50,7 +54,7 @@ func (b *bench) warmCalls(ctx context.Context) error {
 		err := cmp.Or(
 			round(ctx, []*subject{t.tls, t.minimalTLS, t.cached}, b.effort.calls, func() {}),
 			round(ctx, []*subject{t.plain, t.minimalPlain}, b.effort.calls, func() {}),
-			round(ctx, []*subject{t.constant, t.rs256, t.es256}, b.effort.calls,
+			round(ctx, []*subject{t.constant, t.rs256, t.es256, t.newRS256, t.newES256}, b.effort.calls,
 				func() { rs, es = append(rs, verifyRSA()), append(es, verifyEC()) }))
 		if err != nil {
 			return err
@@ -59,6 +63,7 @@ func (b *bench) warmCalls(ctx context.Context) error {
 	}
 	t.tls.base, t.plain.base, t.cached.base = t.minimalTLS.rounds, t.minimalPlain.rounds, t.minimalTLS.rounds
 	t.rs256.base, t.es256.base = sums(t.constant.rounds, t.verifyRS256), sums(t.constant.rounds, t.verifyES256)
+	t.newRS256.base, t.newES256.base = t.rs256.base, t.es256.base
 	return t.long.warmly(ctx, b.effort.long, noPause)
 }
 
