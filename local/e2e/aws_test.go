@@ -68,7 +68,7 @@ func startAWS(l *lab) (*localAWS, error) {
 	for _, line := range exportLine.FindAllStringSubmatch(string(output), -1) {
 		environment[line[1]] = line[2]
 	}
-	cfg := aws.Config{Region: region, BaseEndpoint: &address, RetryMaxAttempts: 1,
+	cfg := aws.Config{Region: region, BaseEndpoint: &address,
 		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
 			return aws.Credentials{AccessKeyID: "local", SecretAccessKey: "local"}, nil
 		})}
