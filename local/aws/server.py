@@ -21,7 +21,6 @@ INSTALL = "install it with: python3 -m pip install -r local/aws/requirements.txt
 def main():
     parser = argparse.ArgumentParser(description="A local AWS for this project's deployment.")
     parser.add_argument("--port", type=int, default=0, help="port on 127.0.0.1; 0 (default) for any free one")
-    parser.add_argument("--check", action="store_true", help="only check that what it needs is installed")
     parser.add_argument(
         "--end-with-stdin", action="store_true", help="end, too, when standard input is closed: not to outlive a parent"
     )
@@ -42,8 +41,6 @@ def main():
         sys.exit(f"local AWS: {error}; {INSTALL}")
     if not moto.__version__.startswith(MOTO + "."):
         sys.exit(f"local AWS: moto {moto.__version__} is installed, {MOTO} is needed; {INSTALL}")
-    if arguments.check:
-        return
     environment = {
         "AWS_ENDPOINT_URL": f"http://127.0.0.1:{listener.getsockname()[1]}",
         "AWS_ACCESS_KEY_ID": "local",

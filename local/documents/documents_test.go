@@ -116,8 +116,8 @@ func scripts(t *testing.T, root string) map[string]string {
 type commandCheck struct {
 	root    string
 	mu      sync.Mutex
-	outputs map[string]func() (string, error) // what programs have printed, by command line
-	toAWS   *json.Encoder                     // of aws.py, which runs the AWS command line
+	outputs map[string]string // what programs have printed, by command line
+	toAWS   *json.Encoder     // of aws.py, which runs the AWS command line
 	fromAWS *json.Decoder
 }
 
@@ -129,7 +129,7 @@ func newCommandCheck(t *testing.T) *commandCheck {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := &commandCheck{root: root, outputs: map[string]func() (string, error){}}
+	c := &commandCheck{root: root, outputs: map[string]string{}}
 	awscli := exec.Command("python3", "-B", "aws.py")
 	awscli.Env = append(os.Environ(), "AWS_ACCESS_KEY_ID=x", "AWS_SECRET_ACCESS_KEY=x", "AWS_DEFAULT_REGION=us-east-1", "AWS_MAX_ATTEMPTS=1")
 	input, err1 := awscli.StdinPipe()
@@ -302,20 +302,16 @@ func (c *commandCheck) awsSays(dir string, args []string) (said string, err erro
 // output is what a program prints to its two outputs, run in the project, once for all who ask. A program that ends with
 // another status than 0 has printed something too.
 func (c *commandCheck) output(command *exec.Cmd) (string, error) {
-	key := strings.Join(command.Args, "\x00")
 	c.mu.Lock()
-	once, ok := c.outputs[key]
-	if !ok {
-		once = sync.OnceValues(func() (string, error) {
-			command.Dir = c.root
-			out, err := command.CombinedOutput()
-			if exit := new(exec.ExitError); errors.As(err, &exit) && len(out) > 0 {
-				err = nil
-			}
-			return string(out), err
-		})
-		c.outputs[key] = once
+	defer c.mu.Unlock()
+	key := strings.Join(command.Args, " ")
+	if _, ok := c.outputs[key]; !ok {
+		command.Dir = c.root
+		out, err := command.CombinedOutput()
+		if err != nil && len(out) == 0 {
+			return "", err
+		}
+		c.outputs[key] = string(out)
 	}
-	c.mu.Unlock()
-	return once()
+	return c.outputs[key], nil
 }
