@@ -86,6 +86,9 @@ func checkEndpoints(e contract.Environment) error {
 	return nil
 }
 
+// maxCached bounds, in bytes, what is kept of the provider's responses.
+const maxCached = 8 << 20
+
 // mainSource is where the claims come from about tokens that are not one of the other issuers'.
 func mainSource(e contract.Environment, transport *httpclient.Transport, now func() time.Time) (source, error) {
 	if e.TokenValidation == contract.TokenValidationJWT {
@@ -104,7 +107,7 @@ func mainSource(e contract.Environment, transport *httpclient.Transport, now fun
 		method:    method,
 		audience:  e.ClientAssertionAudience,
 		origin:    e.IntrospectionOrigin,
-		cache:     tokencache.New(e.IntrospectionCache, now),
+		cache:     tokencache.New(e.IntrospectionCache, maxCached, now),
 		now:       now,
 	}, nil
 }

@@ -45,8 +45,11 @@ var Limits = lastgood.Limits{
 	FetchTimeout: 3 * time.Second,
 }
 
-// keepVerified bounds how long it is remembered that a token was verified.
-const keepVerified = time.Hour
+// It is remembered for keepVerified at most that a token was verified, and of so many tokens as fit into maxVerified bytes.
+const (
+	keepVerified = time.Hour
+	maxVerified  = 1 << 20
+)
 
 // Verifier verifies the access tokens of one issuer. It is safe for concurrent use.
 type Verifier struct {
@@ -62,7 +65,7 @@ type Verifier struct {
 func New(issuer, keysURL string, transport *httpclient.Transport, now func() time.Time) *Verifier {
 	return &Verifier{issuer: issuer, keys: lastgood.New(func(ctx context.Context) (keySet, error) {
 		return fetchKeys(ctx, transport, keysURL)
-	}, Limits, now), verified: tokencache.New(keepVerified, now)}
+	}, Limits, now), verified: tokencache.New(keepVerified, maxVerified, now)}
 }
 
 // Load fetches the keys if none are known, so that the first token need not wait for them.

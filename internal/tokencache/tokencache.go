@@ -15,9 +15,8 @@ import (
 )
 
 const (
-	// maxEntries and maxBytes bound what is kept; the least recently used go first.
+	// maxEntries bounds what is kept, as the cache's bytes do; the least recently used go first.
 	maxEntries = 4096
-	maxBytes   = 8 << 20
 	// maxDenial bounds how long a denial is kept: a token may become active moments after a first try.
 	maxDenial = 5 * time.Second
 )
@@ -35,6 +34,7 @@ type entry struct {
 // random and exists in this process alone.
 type Cache struct {
 	keep   time.Duration
+	most   int // bytes
 	now    func() time.Time
 	secret [sha256.Size]byte
 
@@ -44,10 +44,12 @@ type Cache struct {
 	bytes   int
 }
 
-// New returns a cache that keeps claims for the time given, none with a time of 0. Its clock is now.
-func New(keep time.Duration, now func() time.Time) *Cache {
+// New returns a cache that keeps claims for the time given, none with a time of 0, and about so many bytes of them at most.
+// Its clock is now.
+func New(keep time.Duration, most int, now func() time.Time) *Cache {
 	c := &Cache{
 		keep: keep,
+		most: most,
 		// Round drops the monotonic reading, which may stand still while Lambda has the process frozen.
 		now:     func() time.Time { return now().Round(0) },
 		entries: map[key]*list.Element{}, recent: list.New(),
@@ -128,7 +130,7 @@ func (c *Cache) add(k key, set claims.Set, asked time.Time) {
 	}
 	c.entries[k] = c.recent.PushFront(e)
 	c.bytes += e.bytes
-	for len(c.entries) > maxEntries || c.bytes > maxBytes {
+	for len(c.entries) > maxEntries || c.bytes > c.most {
 		c.remove(c.recent.Back())
 	}
 }

@@ -16,6 +16,8 @@ import (
 
 var start = time.Unix(1700000000, 0)
 
+const maxBytes = 8 << 20
+
 // fixture is a cache, its clock and a provider whose answer can be set.
 type fixture struct {
 	*tokencache.Cache
@@ -27,7 +29,7 @@ type fixture struct {
 
 func newFixture(keep time.Duration) *fixture {
 	f := &fixture{now: start, answer: `{"active": true}`}
-	f.Cache = tokencache.New(keep, func() time.Time { return f.now })
+	f.Cache = tokencache.New(keep, maxBytes, func() time.Time { return f.now })
 	return f
 }
 
@@ -157,7 +159,7 @@ func TestBytesAreBounded(t *testing.T) {
 }
 
 func TestConcurrentCallsGetTheirOwnToken(t *testing.T) {
-	cache := tokencache.New(time.Minute, time.Now)
+	cache := tokencache.New(time.Minute, maxBytes, time.Now)
 	var wg sync.WaitGroup
 	for call := range 200 {
 		wg.Go(func() {
