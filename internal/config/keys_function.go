@@ -8,6 +8,9 @@ import (
 
 const scalingPage = "[scaling](scaling.md#how-much-provisioned-concurrency)"
 
+// DefaultMemorySize is the function's memory in MiB where the context has none.
+const DefaultMemorySize = 128
+
 var functionKeys = []key{
 	{
 		name: "lambdaArchitecture", byDefault: fixed(ArchitectureARM64),
@@ -16,9 +19,12 @@ var functionKeys = []key{
 		doc: "The processor that the function is built for.",
 	},
 	{
-		name: "lambdaMemorySize", byDefault: fixed(512),
+		name: "lambdaMemorySize", byDefault: fixed(DefaultMemorySize),
 		value: number(func(c *Config) *int { return &c.LambdaMemorySize }, between(128, 10240)),
-		doc:   "The function's memory in MiB. Lambda gives it a share of the processor in proportion.",
+		doc: "The function's memory in MiB. Lambda gives it a share of the processor in proportion. The default is the smallest " +
+			"memory size whose p99, with a provider that takes 20 ms, is within a tenth of a whole core's " +
+			"([benchmarks](benchmarks.md#as-lambda-runs-it)). Take 256 or more where calls wait for a start, which takes half as " +
+			"long then, or with a private key for RSA, whose signature takes more than a millisecond of a whole core.",
 	},
 	{
 		name: KeyLambdaConcurrentExecutions, aliases: []string{"lambdaConcurentExecutions"}, byDefault: fixed(5),

@@ -33,7 +33,7 @@ func TestDefaults(t *testing.T) {
 			"system/*.read", "system/*.write", "system/*.rs", "system/*.cruds"},
 		GrantTypes: []string{"authorization_code", "client_credentials"},
 		KMSKey:     "aws-owned", HealthLakeAccess: "read-write", SecretName: "SOF-HL", SecretAdmins: []string{},
-		LambdaArchitecture: "arm64", LambdaMemorySize: 512, LambdaConcurrentExecutions: 5, LogRetentionDays: 14,
+		LambdaArchitecture: "arm64", LambdaMemorySize: 128, LambdaConcurrentExecutions: 5, LogRetentionDays: 14,
 		Dashboard: true, VPCSubnets: []string{}, VPCSecurityGroups: []string{},
 		TokenEndpointAuthMethods: []string{}, TokenEndpointAuthSigningAlgs: []string{},
 	}

@@ -35,7 +35,7 @@ type effort struct {
 }
 
 var full = effort{
-	rounds: 5, calls: 1500, long: 10_000, starts: 40, lambda: 2000, stalls1: 500_000, stalls5: 100_000,
+	rounds: 5, calls: 1500, long: 10_000, starts: 40, lambda: 1600, stalls1: 500_000, stalls5: 100_000,
 	outage: 12 * time.Second, quiet: 30 * time.Second, service: 100,
 }
 

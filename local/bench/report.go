@@ -212,7 +212,7 @@ func (b *bench) report() string {
 	first, last := t.edges()
 	var text strings.Builder
 	err := template.Must(template.New("report").Parse(reportText)).Execute(&text, map[string]any{
-		"When": b.when.UTC().Format("2 January 2006, 15:04 MST"), "Minutes": fmt.Sprintf("%.0f", b.took.Minutes()),
+		"When": b.when.UTC().Format("2 January 2006, 15:04 MST"), "Minutes": fmt.Sprintf("%.1f", b.took.Minutes()),
 		"Machine": b.machine, "Before": b.before, "After": b.after, "Goals": b.goals(false),
 		"Rounds": b.effort.rounds, "Calls": thousands(b.effort.calls), "Introspection": t.introspection(),
 		"Edge": thousands(len(first)), "Long": thousands(len(t.long.warm())), "First": ms(first.quantile(.5)), "Last": ms(last.quantile(.5)),

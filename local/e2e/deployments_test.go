@@ -17,6 +17,8 @@ import (
 	scaling "github.com/aws/aws-sdk-go-v2/service/applicationautoscaling/types"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+
+	"healthlake-smart-on-fhir/internal/config"
 )
 
 // deployments deploys all targets and looks at what was deployed. No function has been called yet.
@@ -57,7 +59,7 @@ func (l *lab) checkPreflight(ctx context.Context, t *target) error {
 
 func (l *lab) checkFunction(_ context.Context, t *target) error {
 	f, variables := t.d.function, t.d.variables()
-	memory := 512
+	memory := config.DefaultMemorySize
 	if configured, ok := t.context["lambdaMemorySize"].(int); ok {
 		memory = configured
 	}
