@@ -130,9 +130,10 @@ func tables(defaults config.Config) map[string]any {
 		"LineSize": lineSize, "LinesSize": linesSize, "WireSize": wireSize, "Alarms": alarms, "LogMetrics": len(contract.LogMetrics),
 		"Lambda": monthly(own), "Logs": monthly(logs), "Secret": monthly(secret),
 		"Metrics": dollars(metrics), "AlarmsPrice": dollars(alarms * 0.10),
-		"Key":  dollars(1+0.03/10_000*secretReads(rates[0])) + " to " + dollars(1+0.03/10_000*secretReads(rates[4])),
-		"Wire": fmt.Sprintf("%.1f GB to %s GB", wireSize/1e9*month*rates[0], number(wireSize/1e9*month*rates[4])),
-		"Sum":  monthly(func(rate float64) float64 { return own(rate) + logs(rate) + secret(rate) + fixed }),
+		"Key":      monthly(func(rate float64) float64 { return 1 + 0.03/10_000*secretReads(rate) }),
+		"Endpoint": dollars(0.01 * 2 * month / 3600),
+		"Wire":     cells(rates, func(rate float64) string { return digits(wireSize/1e9*month*rate) + " GB" }),
+		"Sum":      monthly(func(rate float64) float64 { return own(rate) + logs(rate) + secret(rate) + fixed }),
 		"Small": dollars(processors[0].lambda(defaults.LambdaMemorySize, float64(defaults.LambdaConcurrentExecutions), 1) +
 			logs(1) + fixed + 0.40 + 0.05/10_000*float64(defaults.LambdaConcurrentExecutions)*month/readEvery),
 	}
