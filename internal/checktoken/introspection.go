@@ -27,10 +27,16 @@ type introspection struct {
 	cache     *tokencache.Cache
 	now       func() time.Time
 	prepared  atomic.Pointer[prepared]
+	key       atomic.Pointer[parsedKey]
 }
 
-// prepared is how to ask by what a document says. It is kept while the document stays the same: parsing a private key takes
-// longer than signing with it.
+// parsedKey is the document's private key. Parsing one takes longer than signing with it.
+type parsedKey struct {
+	text string
+	*clientauth.Key
+}
+
+// prepared is how to ask by what a document says. It is kept while the document stays the same.
 type prepared struct {
 	document contract.Document
 	endpoint *url.URL
@@ -95,7 +101,7 @@ func (s *introspection) prepare(document contract.Document) (*prepared, error) {
 		APIKey:       document.APIKey,
 	}
 	if s.method == clientauth.PrivateKeyJWT {
-		key, err := clientauth.ParseKey(document.ClientPrivateKey)
+		key, err := s.parseKey(document.ClientPrivateKey)
 		if err != nil {
 			return nil, err
 		}
@@ -114,10 +120,23 @@ func (s *introspection) parseDocument(value []byte) (contract.Document, error) {
 	if document.ClientPrivateKey == "" {
 		return contract.Document{}, errors.New("secret: missing client_private_key, which make client-key makes")
 	}
-	if _, err := clientauth.ParseKey(document.ClientPrivateKey); err != nil {
+	if _, err := s.parseKey(document.ClientPrivateKey); err != nil {
 		return contract.Document{}, fmt.Errorf("secret: client_private_key: %w", err)
 	}
 	return document, nil
+}
+
+// parseKey parses a key unless it is the one before.
+func (s *introspection) parseKey(text string) (*clientauth.Key, error) {
+	if known := s.key.Load(); known != nil && known.text == text {
+		return known.Key, nil
+	}
+	key, err := clientauth.ParseKey(text)
+	if err != nil {
+		return nil, err
+	}
+	s.key.Store(&parsedKey{text, key})
+	return key, nil
 }
 
 // errOtherOrigin: whoever may write the secret must not decide which server is believed.
