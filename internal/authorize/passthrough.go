@@ -2,6 +2,7 @@ package authorize
 
 import (
 	"encoding/json"
+	"iter"
 	"maps"
 	"slices"
 	"strings"
@@ -25,7 +26,7 @@ var notFromExt = []string{"scp", "sub", "client_id", "username", "token_type", "
 func lift(set claims.Set, names map[string]string) claims.Set {
 	lifted := maps.Clone(set)
 	for name, value := range set.Object("ext") {
-		if !isOneOf(notFromExt, name) && !hasName(set, name) {
+		if !isOneOf(slices.Values(notFromExt), name) && !isOneOf(maps.Keys(set), name) {
 			lifted[name] = value
 		}
 	}
@@ -42,23 +43,18 @@ func lift(set claims.Set, names map[string]string) claims.Set {
 // passThrough returns the claims that go to HealthLake unchanged.
 func passThrough(lifted claims.Set) claims.Set {
 	passed := maps.Clone(lifted)
-	maps.DeleteFunc(passed, func(name string, _ json.RawMessage) bool { return isOneOf(reserved, name) })
+	maps.DeleteFunc(passed, func(name string, _ json.RawMessage) bool { return isOneOf(slices.Values(reserved), name) })
 	return passed
 }
 
-// hasName ignores case, as isOneOf does.
-func hasName(set claims.Set, name string) bool {
-	for here := range set {
-		if strings.EqualFold(here, name) {
+// isOneOf ignores case, in case HealthLake does.
+func isOneOf(names iter.Seq[string], name string) bool {
+	for n := range names {
+		if strings.EqualFold(n, name) {
 			return true
 		}
 	}
 	return false
-}
-
-// isOneOf ignores case, in case HealthLake does.
-func isOneOf(names []string, name string) bool {
-	return slices.ContainsFunc(names, func(n string) bool { return strings.EqualFold(n, name) })
 }
 
 // readScope fills in the scope, and checks that the token has every required one.
