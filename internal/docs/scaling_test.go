@@ -12,6 +12,7 @@ import (
 
 	"healthlake-smart-on-fhir/internal/config"
 	"healthlake-smart-on-fhir/internal/contract"
+	"healthlake-smart-on-fhir/internal/secret"
 )
 
 var update = flag.Bool("update", false, "write docs/reference/scaling.md")
@@ -20,7 +21,6 @@ const (
 	month     = 730 * 3600.0 // seconds
 	ownTime   = 2            // milliseconds that a call takes besides the provider's
 	provider  = 20           // milliseconds of the provider, where a table has no column for it
-	readEvery = 37.5         // seconds between an instance's reads of the secret, on average
 	alarms    = 6            // of a deployment: stacks/alarms.go
 	lineSize  = 370          // bytes of the function's log line
 	linesSize = 770          // the same, with the lines that Lambda adds
@@ -49,6 +49,9 @@ func inFlight(rate, milliseconds float64) float64 { return rate * (milliseconds 
 func (p processor) lambda(memory int, instances, rate float64) float64 {
 	return month * (float64(memory)/1024*(instances*p.there+inFlight(rate, provider)*p.busy) + rate*0.20/1_000_000)
 }
+
+// readEvery is the time in seconds between an instance's reads of the secret, on average: up to half as much again is drawn.
+var readEvery = 1.25 * secret.Limits.RefreshAfter.Seconds()
 
 func secretReads(rate float64) float64 { return provisioned(rate, provider) * month / readEvery }
 
@@ -109,7 +112,7 @@ func tables(defaults config.Config) map[string]any {
 	}
 	logs := func(rate float64) float64 { return 0.50 * linesSize / 1e9 * month * rate }
 	metrics := 0.30 * float64(len(contract.LogMetrics))
-	secret := func(rate float64) float64 { return 0.40 + 0.05/10_000*secretReads(rate) }
+	secretPrice := func(rate float64) float64 { return 0.40 + 0.05/10_000*secretReads(rate) }
 	fixed := metrics + 3 + alarms*0.10
 
 	var instances, lambda []string
@@ -126,14 +129,14 @@ func tables(defaults config.Config) map[string]any {
 	}
 	return map[string]any{
 		"Instances": strings.Join(instances, "\n"), "LambdaByMemory": strings.Join(lambda, "\n"),
-		"Memory": defaults.LambdaMemorySize, "Concurrency": defaults.LambdaConcurrentExecutions,
+		"ReadEvery": readEvery, "Memory": defaults.LambdaMemorySize, "Concurrency": defaults.LambdaConcurrentExecutions,
 		"LineSize": lineSize, "LinesSize": linesSize, "WireSize": wireSize, "Alarms": alarms, "LogMetrics": len(contract.LogMetrics),
-		"Lambda": monthly(own), "Logs": monthly(logs), "Secret": monthly(secret),
+		"Lambda": monthly(own), "Logs": monthly(logs), "Secret": monthly(secretPrice),
 		"Metrics": dollars(metrics), "AlarmsPrice": dollars(alarms * 0.10),
 		"Key":      monthly(func(rate float64) float64 { return 1 + 0.03/10_000*secretReads(rate) }),
 		"Endpoint": dollars(0.01 * 2 * month / 3600),
 		"Wire":     cells(rates, func(rate float64) string { return digits(wireSize/1e9*month*rate) + " GB" }),
-		"Sum":      monthly(func(rate float64) float64 { return own(rate) + logs(rate) + secret(rate) + fixed }),
+		"Sum":      monthly(func(rate float64) float64 { return own(rate) + logs(rate) + secretPrice(rate) + fixed }),
 		"Small": dollars(processors[0].lambda(defaults.LambdaMemorySize, float64(defaults.LambdaConcurrentExecutions), 1) +
 			logs(1) + fixed + 0.40 + 0.05/10_000*float64(defaults.LambdaConcurrentExecutions)*month/readEvery),
 	}
