@@ -14,11 +14,9 @@ import (
 	"healthlake-smart-on-fhir/internal/config"
 )
 
-// endpointKeys and listKeys are what --write fills in. The registration endpoint is left out: to advertise it is a choice.
+// endpointKeys, and provider.ListKeys, are what --write fills in. The registration endpoint is left out: to advertise it is a choice.
 var endpointKeys = []string{config.KeyAuthEndpoint, config.KeyAuthIssuer, config.KeyAuthEndpointToken,
 	config.KeyAuthEndpointIntrospect, config.KeyAuthEndpointAuthorize, config.KeyAuthEndpointJwks, config.KeyAuthEndpointRevoke}
-
-var listKeys = []string{config.KeyTokenEndpointAuthMethods, config.KeyTokenEndpointAuthSigningAlgs}
 
 const checkWrite = "write"
 
@@ -114,7 +112,7 @@ func unusable(document provider.Document) string {
 			}
 		}
 	}
-	for _, key := range listKeys {
+	for _, key := range provider.ListKeys() {
 		if problem := wrong(key, document.List(key)); problem != "" {
 			return problem
 		}
@@ -182,7 +180,7 @@ func settingsFrom(document provider.Document, values map[string]any) (settings [
 			settings = append(settings, cdkcontext.Setting{Key: spelling, Value: want})
 		}
 	}
-	for _, key := range listKeys {
+	for _, key := range provider.ListKeys() {
 		want := document.List(key)
 		if len(want) > 0 && !slices.Equal(config.List(values[key]), want) {
 			settings = append(settings, cdkcontext.Setting{Key: key, Value: strings.Join(want, ", ")})

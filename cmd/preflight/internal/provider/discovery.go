@@ -48,6 +48,14 @@ var lists = []struct {
 		func(c config.Config) []string { return c.TokenEndpointAuthSigningAlgs }},
 }
 
+// ListKeys are the context keys that List knows.
+func ListKeys() (keys []string) {
+	for _, e := range lists {
+		keys = append(keys, e.key)
+	}
+	return keys
+}
+
 // List returns what the document says the context key may hold, nil if it says nothing.
 func (d Document) List(key string) []string {
 	for _, e := range lists {
