@@ -271,17 +271,24 @@ func TestActiveIsNotOverwritten(t *testing.T) {
 	}
 }
 
+// accepting returns what verifies a token so many times, and wants it accepted or not each time.
+func accepting(t *testing.T, v *jwt.Verifier, times int) func(what, token string, accepted bool) {
+	return func(what, token string, accepted bool) {
+		t.Helper()
+		for range times {
+			if _, err := v.Claims(t.Context(), token); (err == nil) != accepted {
+				t.Errorf("%s: got %v, want accepted %t", what, err, accepted)
+			}
+		}
+	}
+}
+
 func TestRotation(t *testing.T) {
 	v, p, c := newVerifier(t)
 	next := jose.JSONWebKey{KeyID: "next", Key: otherRSA.Public()}
 	old := sign(jose.RS256, rsaKey, h("kid", "rsa"), defaults())
 	rotated := sign(jose.RS256, otherRSA, h("kid", "next"), defaults())
-	want := func(what, token string, accepted bool) {
-		t.Helper()
-		if _, err := v.Claims(t.Context(), token); (err == nil) != accepted {
-			t.Errorf("%s: got %v, want accepted %t", what, err, accepted)
-		}
-	}
+	want := accepting(t, v, 1)
 	want("the known key", old, true)
 	p.publish(200, append(published(), next)...)
 	want("an unknown key within ten seconds of the last fetch", rotated, false)
@@ -315,14 +322,7 @@ func TestVerifiedTokensAreForgottenWithTheirKeys(t *testing.T) {
 	next := jose.JSONWebKey{KeyID: "next", Key: otherRSA.Public()}
 	old := sign(jose.RS256, rsaKey, h("kid", "rsa"), defaults())
 	rotated := sign(jose.RS256, otherRSA, h("kid", "next"), defaults())
-	want := func(what, token string, accepted bool) {
-		t.Helper()
-		for range 3 {
-			if _, err := v.Claims(t.Context(), token); (err == nil) != accepted {
-				t.Errorf("%s: got %v, want accepted %t", what, err, accepted)
-			}
-		}
-	}
+	want := accepting(t, v, 3)
 	want("the known key", old, true)
 	want("another signature", old[:strings.LastIndex(old, ".")]+rotated[strings.LastIndex(rotated, "."):], false)
 	want("the known key, after another signature", old, true)
